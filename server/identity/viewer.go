@@ -1,0 +1,58 @@
+package identity
+
+import "github.com/tagwerk/tagwerk/server/locale"
+
+// Kind is what a viewer is to the domain.
+type Kind int
+
+// The kinds of viewer; the zero value is the one without rights.
+const (
+	Stranger Kind = iota
+	CustomerUser
+	Staff
+)
+
+// Role refines Staff and CustomerUser.
+type Role string
+
+// The roles. Master and General belong to a customer (H-19, H-27), the others to a provider.
+const (
+	Technician Role = "technician"
+	Dispatcher Role = "dispatcher"
+	Admin      Role = "admin"
+	Master     Role = "master"
+	General    Role = "general"
+)
+
+// Staff reports whether the role belongs to a provider.
+func (r Role) Staff() bool { return r == Technician || r == Dispatcher || r == Admin }
+
+// Known reports whether the role exists.
+func (r Role) Known() bool { return r.Staff() || r == Master || r == General }
+
+// Viewer is who asks. Every domain call takes it as an argument; it is made from a session by [Directory.Authenticate] and
+// nowhere else, so provider and customer follow from the person, never from the request (SEC-14).
+type Viewer struct {
+	Kind     Kind
+	Role     Role
+	User     string // id of the person; empty for a stranger
+	Name     string
+	Provider string // of staff
+	Customer string // of customer users
+	Session  string // id of the session, for sign-out
+	Locale   locale.Tag
+	// MustEnrol is set while staff have no confirmed second factor although the installation asks for one (SEC-33): such a
+	// viewer reaches the enrolment and sign-out only.
+	MustEnrol bool
+}
+
+// Nobody is the viewer of a request without a valid session.
+func Nobody(l locale.Tag) Viewer { return Viewer{Locale: l} }
+
+// SignedIn reports whether the viewer is a known person.
+func (v Viewer) SignedIn() bool { return v.Kind != Stranger }
+
+// StaffOf reports whether the viewer works for the provider.
+func (v Viewer) StaffOf(provider string) bool {
+	return v.Kind == Staff && provider != "" && v.Provider == provider
+}
