@@ -42,9 +42,14 @@ type Person struct {
 	Customer string     `json:"customer"` // "" for staff
 	Locale   locale.Tag `json:"locale"`
 	Active   bool       `json:"active"`
-	Password string     `json:"password"` // argon2id PHC string (SEC-27)
-	Factor   Factor     `json:"factor"`
-	Created  store.Time `json:"created"`
+	Password string     `json:"password"` // argon2id PHC string (SEC-27); empty: no sign-in by password
+	// Short says that the password is shorter than what is allowed without a second factor.
+	Short  bool   `json:"short,omitempty"`
+	Factor Factor `json:"factor"`
+	// Epoch counts the times that all sessions of the person were ended: a session or device of another epoch is dead, so
+	// that one write of this document ends them all (SEC-40).
+	Epoch   int64      `json:"epoch"`
+	Created store.Time `json:"created"`
 }
 
 // Factor is a person's second factor (RFC 6238) and its recovery codes.
@@ -64,11 +69,12 @@ func (f Factor) Confirmed() bool { return len(f.Secret) > 0 }
 type Session struct {
 	ID      string     `json:"id"`
 	Person  string     `json:"person"`
-	Kind    string     `json:"kind"` // "cookie" or "bearer"
+	Kind    string     `json:"kind"`  // [Cookie] or [Bearer]
+	Epoch   int64      `json:"epoch"` // of the person when it began
 	Created store.Time `json:"created"`
-	Seen    store.Time `json:"seen"` // written at most every few minutes
-	Expires store.Time `json:"expires"`
-	Agent   string     `json:"agent"` // what the client called itself, for the list of own sessions
+	Seen    store.Time `json:"seen"`    // written at most every few minutes
+	Expires store.Time `json:"expires"` // the idle or the absolute limit, whichever comes first
+	Agent   string     `json:"agent"`   // what the client called itself, for the list of own sessions
 	// Fresh is when password or second factor were proved last, for actions that ask for recent proof.
 	Fresh store.Time `json:"fresh"`
 }
@@ -79,6 +85,7 @@ type Device struct {
 	Name     string     `json:"name"`    // the id that the app chose
 	Person   string     `json:"person"`  //
 	Session  string     `json:"session"` // that registered it: sign-out removes the device (SEC-44)
+	Epoch    int64      `json:"epoch"`   // of the person when it was registered
 	Kind     string     `json:"kind"`    // "fcm_token" or "webpush"
 	Address  string     `json:"address"` // unique: belongs to whoever registered it last
 	Platform string     `json:"platform"`

@@ -56,3 +56,23 @@ func (v Viewer) SignedIn() bool { return v.Kind != Stranger }
 func (v Viewer) StaffOf(provider string) bool {
 	return v.Kind == Staff && provider != "" && v.Provider == provider
 }
+
+// ViewerFor is what a person is to the domain; a deactivated person is nobody. Workers use it to check a recipient's rights
+// again when something is sent (SEC-21); requests get their viewer from [Directory.Authenticate].
+func ViewerFor(p Person) Viewer {
+	if !p.Active {
+		return Nobody(p.Locale)
+	}
+	v := Viewer{Role: p.Role, User: p.ID, Name: p.Name, Locale: p.Locale}
+	if p.Role.Staff() {
+		v.Kind, v.Provider = Staff, p.Provider
+	} else {
+		v.Kind, v.Customer = CustomerUser, p.Customer
+	}
+	return v
+}
+
+// Operator is the person at the box itself, who runs commands on the data of one provider.
+func Operator(provider string) Viewer {
+	return Viewer{Kind: Staff, Role: Admin, Provider: provider, Name: "operator", Locale: locale.English}
+}
