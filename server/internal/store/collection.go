@@ -12,7 +12,25 @@ import (
 )
 
 // Memo holds the decoded form of a cached document, so that a hot document is decoded once.
-type Memo struct{ value atomic.Value }
+type Memo struct{ value atomic.Pointer[any] }
+
+func memoized[T any](m *Memo) (*T, bool) {
+	if m == nil {
+		return nil, false
+	}
+	held := m.value.Load()
+	if held == nil {
+		return nil, false
+	}
+	v, ok := (*held).(*T)
+	return v, ok
+}
+
+func (m *Memo) keep(v any) {
+	if m != nil {
+		m.value.Store(&v)
+	}
+}
 
 // Collection is a typed view of one collection. T is the stored form: a struct whose JSON has every indexed field.
 type Collection[T any] struct {
@@ -54,18 +72,14 @@ func (c Collection[T]) Item(ctx context.Context, id string) (Item[T], error) {
 
 // Decode returns the typed form of a document that the engine answered, decoded once if the engine caches it.
 func (c Collection[T]) Decode(doc Doc) (*T, error) {
-	if doc.Memo != nil {
-		if v, ok := doc.Memo.value.Load().(*T); ok {
-			return v, nil
-		}
+	if v, ok := memoized[T](doc.Memo); ok {
+		return v, nil
 	}
 	v := new(T)
 	if err := json.Unmarshal(doc.Body, v); err != nil {
 		return nil, fmt.Errorf("store: decode %s %s: %w", c.name, doc.ID, err)
 	}
-	if doc.Memo != nil {
-		doc.Memo.value.Store(v)
-	}
+	doc.Memo.keep(v)
 	return v, nil
 }
 
@@ -218,9 +232,6 @@ func encode(v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("store: encode: %w", err)
-	}
-	if len(body) > MaxDoc {
-		return nil, fmt.Errorf("store: document of %d bytes is over the limit of %d", len(body), MaxDoc)
 	}
 	return body, nil
 }

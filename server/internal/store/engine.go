@@ -33,6 +33,8 @@ var (
 	ErrFull = errors.New("store: no space left")
 	// ErrNewerData says that the data were written by a newer version of the program (SEC-91).
 	ErrNewerData = errors.New("store: data of a newer version")
+	// ErrChangesLost says that changes after the number asked for are no longer kept: read the collections anew and go on from 0.
+	ErrChangesLost = errors.New("store: changes no longer kept")
 	// ErrBadQuery says that a query does not fit a declared index; it is a programming error, or a forged cursor.
 	ErrBadQuery = errors.New("store: query does not fit its index")
 )
@@ -71,6 +73,7 @@ type Index struct {
 	Fields []string
 	Unique bool
 	// Multi marks an index over exactly one field that holds an array of strings; a document is found under each of them.
+	// Null counts as an empty array. The field is under no other index.
 	Multi bool
 }
 
@@ -86,14 +89,17 @@ type Schema struct {
 	Collections []Spec
 }
 
-// Query asks for documents in the order of one declared index, ties in the order of ids.
+// Query asks for documents in the order of one declared index, ties in the order of ids. The index [IDIndex] is there
+// without a declaration.
 type Query struct {
 	Index string
-	// Eq holds the values of the leading fields of the index, in order: string, int64 or bool. For a Multi index it holds one string.
+	// Eq holds the values of the leading fields of the index, in order: string, int64 or bool (also of named types, or Time).
+	// For a Multi index it holds one string.
 	Eq []any
-	// Lo and Hi bound the field after Eq, both inclusive; nil means open.
+	// Lo and Hi bound the field after Eq, both inclusive; nil means open. A Multi index has no bounds.
 	Lo, Hi any
-	Desc   bool
+	// Desc reverses the whole order, ties included.
+	Desc bool
 	// After is Page.Next of an earlier page of the same query; it keeps its place under inserts and deletes.
 	After string
 	// Limit is 1 to MaxPage.
@@ -162,10 +168,22 @@ type Engine interface {
 	Delete(ctx context.Context, collection, id string, ver int64) error
 	// Batch applies the writes in order, each atomic on its own, and returns one error (or nil) for each. It is for imports.
 	Batch(ctx context.Context, ops []Op) ([]error, error)
-	// Changes lists writes after a sequence number, oldest first, and the number to go on from; at least once each.
+	// Changes lists writes after a sequence number, oldest first, and the number to go on from; at least once each. An engine
+	// keeps the last 100,000 at least; from 0 it starts at the oldest kept, and answers ErrChangesLost for a later number whose successors are gone.
 	Changes(ctx context.Context, after int64, limit int) ([]Change, int64, error)
 	// Caps says what this engine can do.
 	Caps() Caps
 	// Close ends the engine after running writes; later calls return ErrClosed.
 	Close() error
 }
+
+type essentialKey struct{}
+
+// Essential marks the writes of a context as ones that must work while the disk is nearly full, such as blocking a lost tag:
+// an engine keeps a reserve for them (SEC-85).
+func Essential(ctx context.Context) context.Context {
+	return context.WithValue(ctx, essentialKey{}, true)
+}
+
+// IsEssential reports whether the context was marked by [Essential]; it is for engines.
+func IsEssential(ctx context.Context) bool { return ctx.Value(essentialKey{}) != nil }

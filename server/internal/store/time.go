@@ -20,8 +20,11 @@ var Never = Time{time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}
 // Key is the text of t in documents and queries.
 func (t Time) Key() string { return t.UTC().Format(timeForm) }
 
-// MarshalJSON writes the fixed-width form.
+// MarshalJSON writes the fixed-width form, or fails outside the years 0 to 9999, where it would not be of fixed width.
 func (t Time) MarshalJSON() ([]byte, error) {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return nil, fmt.Errorf("store: year %d cannot be stored", y)
+	}
 	return []byte(`"` + t.Key() + `"`), nil
 }
 
