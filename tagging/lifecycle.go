@@ -38,7 +38,9 @@ type StepError struct {
 }
 
 // Error names the step and the state.
-func (e *StepError) Error() string { return fmt.Sprintf("tagging: no step %s from %s", e.Step, e.State) }
+func (e *StepError) Error() string {
+	return fmt.Sprintf("tagging: no step %s from %s", e.Step, e.State)
+}
 
 // Next is the state after a step, or a *StepError. Replaced and retired are final.
 func Next(s State, step Step) (State, error) {
