@@ -151,54 +151,40 @@ func New(o Options) (*Directory, error) {
 // Sweep removes sessions and counters that ended by time, at most some hundred at a call, and returns how many. Nothing but the
 // size of the store depends on it: what has ended is refused without it.
 func (d *Directory) Sweep(ctx context.Context) (int, error) {
-	past := store.Query{Index: "expires", Hi: store.At(d.now().Add(-clockSkew)).Key(), Limit: store.MaxPage}
-	sessions, _, err := d.sessions.Find(ctx, past)
+	before := store.At(d.now().Add(-clockSkew))
+	sessions, err := sweep(ctx, d.sessions, before, func(s *Session) store.Time { return s.Expires })
+	if err != nil {
+		return sessions, err
+	}
+	counters, err := sweep(ctx, d.attempts, before, func(b *bucket) store.Time { return b.Expires })
+	return sessions + counters, err
+}
+
+func sweep[T any](ctx context.Context, in store.Collection[T], before store.Time, expires func(*T) store.Time) (int, error) {
+	items, _, err := in.Find(ctx, store.Query{Index: "expires", Hi: before.Key(), Limit: store.MaxPage})
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for _, s := range sessions {
-		err := d.sessions.DeleteIf(ctx, s.ID, func(latest *Session) error {
-			if latest.Expires.After(s.Value.Expires.Time) {
+	for _, it := range items {
+		err := in.DeleteIf(ctx, it.ID, func(latest *T) error {
+			if expires(latest).After(before.Time) {
 				return errKeep
 			}
 			return nil
 		})
-		if done, err := swept(err); err != nil {
-			return n, err
-		} else if done {
+		switch {
+		case err == nil:
 			n++
-		}
-	}
-	buckets, _, err := d.attempts.Find(ctx, past)
-	if err != nil {
-		return n, err
-	}
-	for _, b := range buckets {
-		err := d.attempts.DeleteIf(ctx, b.ID, func(latest *bucket) error {
-			if latest.Expires.After(b.Value.Expires.Time) {
-				return errKeep
-			}
-			return nil
-		})
-		if done, err := swept(err); err != nil {
+		case !errors.Is(err, errKeep) && !errors.Is(err, store.ErrNotFound):
 			return n, err
-		} else if done {
-			n++
 		}
 	}
 	return n, nil
 }
 
-// errKeep says that a document came to life again after it was found.
+// errKeep says that a document is not any more what it was when it was found, and stays.
 var errKeep = errors.New("identity: still in use")
-
-func swept(err error) (bool, error) {
-	if errors.Is(err, errKeep) || errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
 
 // crockford writes 5 bits a symbol without the letters that read like others.
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)

@@ -244,6 +244,7 @@ func (d *Directory) EndSession(ctx context.Context, v Viewer, id string) error {
 
 // endSession removes the devices first: what fails after it can be repeated, since the session still names them.
 func (d *Directory) endSession(ctx context.Context, person, id string) error {
+	ctx = store.Essential(ctx)
 	s, err := d.sessions.Get(ctx, id)
 	if err != nil {
 		return err
@@ -272,6 +273,7 @@ func (d *Directory) EndAllSessions(ctx context.Context, v Viewer) error {
 
 // endAll applies change to a person and ends all their sessions and devices in the same write.
 func (d *Directory) endAll(ctx context.Context, person string, change func(*Person) error) error {
+	ctx = store.Essential(ctx)
 	p, err := d.people.Update(ctx, person, func(latest *Person) error {
 		if err := change(latest); err != nil {
 			return err
@@ -291,6 +293,7 @@ func (d *Directory) endAll(ctx context.Context, person string, change func(*Pers
 // write: the new session is stored before under the epoch that the write brings into force. ErrSignedOut means that another
 // call ended the sessions first.
 func (d *Directory) renew(ctx context.Context, p Person, s Session, change func(*Person) error) (Renewed, error) {
+	ctx = store.Essential(ctx)
 	token, fresh, err := d.beginSession(ctx, p.ID, p.Epoch+1, s.Kind, s.Agent)
 	if err != nil {
 		return Renewed{}, err

@@ -39,6 +39,7 @@ type SignedIn struct {
 // *TooManyError comes before any hash (SEC-29), or after it when second factors failed too often (SEC-30). ErrBusy means that
 // too many others sign in just now.
 func (d *Directory) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
+	ctx = store.Essential(ctx) // who blocks a lost tag must sign in first
 	if in.Kind != Cookie && in.Kind != Bearer {
 		return SignedIn{}, errors.New("identity: unknown kind of session")
 	}
@@ -170,6 +171,7 @@ func (d *Directory) verify(ctx context.Context, p Person, password, otp string) 
 	if !ok {
 		return ErrBadCredentials
 	}
+	ctx = store.Essential(ctx)
 	taken, err := d.allow(ctx, "proof:"+p.ID)
 	if err != nil {
 		return err
