@@ -23,7 +23,12 @@ import (
 	"github.com/tagwerk/tagwerk/server/locale"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// fasthttp keeps one clock for the Date header for ever, and notices only every ten seconds that a worker pool has stopped.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
 
 var open = edge.Access{Who: edge.Public, Object: "none", Permission: "none"}
 

@@ -154,18 +154,37 @@ type connection struct {
 const (
 	lingerBytes = 2 << 20
 	lingerTime  = time.Second
+	lingerPause = 20 * time.Millisecond
 )
 
-// Close closes the connection, after reading up to lingerBytes for at most lingerTime if a refusal asked for it.
+// Close closes the connection, after lingering if a refusal asked for it.
 func (c *connection) Close() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Swap(false) && half.CloseWrite() == nil &&
-		c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Swap(false) && half.CloseWrite() == nil {
+		c.drain()
 	}
 	c.owner.mu.Lock()
 	delete(c.owner.open, c)
 	c.owner.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// drain reads until the peer closes, for at most lingerTime: lingerBytes at once and then only a trickle, so that a client which
+// goes on sending is slowed down and looks at the answer.
+func (c *connection) drain() {
+	end := time.Now().Add(lingerTime)
+	if c.Conn.SetReadDeadline(end) != nil {
+		return
+	}
+	if _, err := io.CopyN(io.Discard, c.Conn, lingerBytes); err != nil {
+		return
+	}
+	trickle := make([]byte, 4<<10)
+	for time.Now().Before(end) {
+		if _, err := c.Conn.Read(trickle); err != nil {
+			return
+		}
+		time.Sleep(lingerPause)
+	}
 }
 
 func lingerOn(c net.Conn) {

@@ -119,12 +119,12 @@ func structFields(t reflect.Type, into map[string]*shape, seen map[reflect.Type]
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Tag.Get("json") == "-" || !f.IsExported() {
-			continue
-		}
 		inner := f.Type
-		if inner.Kind() == reflect.Pointer {
+		if inner.Kind() == reflect.Pointer && f.IsExported() {
 			inner = inner.Elem()
+		}
+		if f.Tag.Get("json") == "-" || !(f.IsExported() || f.Anonymous && inner.Kind() == reflect.Struct) {
+			continue
 		}
 		if f.Anonymous && name == "" && inner.Kind() == reflect.Struct && !reads(inner) {
 			promoted := map[string]*shape{}

@@ -67,11 +67,12 @@ func NewAPI(s *Server, info APIInfo) *API {
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{catchErrors},
 	}, adapter{s})
+	schemas := api.huma.OpenAPI().Components.Schemas
+	schemas.Map()["Problem"] = schemas.Schema(reflect.TypeFor[problemBody](), false, "")
 	api.spec = sync.OnceValues(func() ([]byte, error) {
-		schemas := api.huma.OpenAPI().Components.Schemas.Map()
 		// Huma registers its own error form with each operation; ours is the one that is answered.
-		delete(schemas, "ErrorModel")
-		delete(schemas, "ErrorDetail")
+		delete(schemas.Map(), "ErrorModel")
+		delete(schemas.Map(), "ErrorDetail")
 		return json.Marshal(api.huma.OpenAPI())
 	})
 	s.Handle(fiber.MethodGet, "/openapi.json", info.Access, RouteOptions{API: true}, func(r *Request) error {
@@ -118,9 +119,8 @@ func Operation[I, O any](api *API, op huma.Operation, access Access, handler fun
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
-	schemas := api.huma.OpenAPI().Components.Schemas
 	op.Responses["default"] = &huma.Response{Description: "Problem (RFC 9457)", Content: map[string]*huma.MediaType{
-		typeProblem: {Schema: schemas.Schema(reflect.TypeFor[problemBody](), true, "Problem")},
+		typeProblem: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}},
 	}}
 	huma.Register(api.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)

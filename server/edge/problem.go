@@ -25,6 +25,8 @@ type Mapping struct {
 	Match  func(error) bool
 	Status int
 	Code   string
+	// Explain adds to the answer what the error knows: arguments of the text, fields, a time to wait; optional.
+	Explain func(err error, p *Problem)
 }
 
 func (m Mapping) matches(err error) bool {
@@ -173,7 +175,11 @@ func (s *Server) problem(err error) *Problem {
 	}
 	for _, m := range s.mappings {
 		if m.matches(err) {
-			return &Problem{Code: m.Code, Status: m.Status, Cause: err}
+			p := &Problem{Code: m.Code, Status: m.Status, Cause: err}
+			if m.Explain != nil {
+				m.Explain(err, p)
+			}
+			return p
 		}
 	}
 	return &Problem{Code: "internal", Status: fiber.StatusInternalServerError, Cause: err}

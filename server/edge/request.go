@@ -400,6 +400,21 @@ func (r *Request) Attachment(mediaType, name string, data []byte) error {
 	return r.Bytes(fiber.StatusOK, mediaType, data)
 }
 
+// Accepts reports whether an Accept header takes a media type (RFC 9110, 12.5.1); no header takes everything.
+func Accepts(header, mediaType string) bool {
+	if strings.TrimSpace(header) == "" {
+		return true
+	}
+	kind, _, _ := strings.Cut(mediaType, "/")
+	for _, part := range strings.Split(header, ",") {
+		media, params, err := mime.ParseMediaType(part)
+		if err == nil && params["q"] != "0" && (media == mediaType || media == kind+"/*" || media == "*/*") {
+			return true
+		}
+	}
+	return false
+}
+
 // Disposition writes the Content-Disposition of an attachment (RFC 6266, RFC 8187). Control characters and path separators of the
 // name become "_".
 func Disposition(name string) string {

@@ -1,0 +1,46 @@
+package edge
+
+import (
+	"context"
+	"mime"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// PhotoTypes are the media types in which a photo may be uploaded: as the body itself, or as the file of a form.
+var PhotoTypes = []string{"image/jpeg", "image/png", typeMultipart}
+
+// PhotoBody describes such a body to OpenAPI.
+func PhotoBody() *huma.RequestBody {
+	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
+	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+	for _, t := range PhotoTypes {
+		schema := file
+		if t == typeMultipart {
+			schema = &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"photo": file}}
+		}
+		body.Content[t] = &huma.MediaType{Schema: schema}
+	}
+	return body
+}
+
+// PhotoFrom returns the photo in the body of the request that ctx belongs to: the body itself, or the first file of a form. What
+// the client says about its type is not believed by anyone who reads it (SEC-62). The error is a *[Problem].
+func PhotoFrom(ctx context.Context) ([]byte, error) {
+	r := from(ctx)
+	if r == nil || r.fctx == nil {
+		return nil, problemOf("bad_form")
+	}
+	media, _, _ := mime.ParseMediaType(string(r.fctx.Request.Header.ContentType()))
+	if media != typeMultipart {
+		return r.BodyRaw(), nil
+	}
+	form, err := r.Form()
+	if err != nil {
+		return nil, err
+	}
+	if len(form.Files) == 0 {
+		return nil, problemOf("bad_form")
+	}
+	return form.Files[0].Data, nil
+}
