@@ -41,7 +41,7 @@ func (m Mapping) matches(err error) bool {
 type Problem struct {
 	Code   string
 	Status int
-	// Args fills the placeholders of the message; nothing secret belongs there.
+	// Args fills the placeholders of the message; nothing secret belongs there. A [Text] among them is resolved first.
 	Args map[string]any
 	// Fields names what is wrong in the input.
 	Fields []FieldError
@@ -51,12 +51,31 @@ type Problem struct {
 	Cause error
 }
 
+// Text is a placeholder of a message that is itself a message.
+type Text struct {
+	Key  string
+	Args map[string]any
+}
+
+// resolve replaces the texts among the placeholders of a message.
+func (r *Request) resolve(args map[string]any) map[string]any {
+	out := make(map[string]any, len(args))
+	for name, v := range args {
+		if t, ok := v.(Text); ok {
+			v = r.Message(t.Key, t.Args)
+		}
+		out[name] = v
+	}
+	return out
+}
+
 // FieldError says what is wrong with one value of the input. Either Pointer (RFC 6901, into the JSON body) or Parameter
-// ("query.limit") is set. Code is resolved by the message key "problem.field.<code>" with Args.
+// ("query.limit") is set. Its text is the message Message, "problem.field.<Code>" without one, with Args.
 type FieldError struct {
 	Pointer   string
 	Parameter string
 	Code      string
+	Message   string
 	Args      map[string]any
 }
 
@@ -213,10 +232,7 @@ func (s *Server) fail(r *Request, err error) {
 }
 
 func (s *Server) failure(r *Request, p *Problem) Failure {
-	args := p.Args
-	if args == nil {
-		args = map[string]any{}
-	}
+	args := r.resolve(p.Args)
 	key := "problem." + p.Code
 	f := Failure{Status: p.Status, Code: p.Code, Title: r.Message(key+".title", args), Detail: r.Message(key+".detail", args), RequestID: r.id}
 	for _, e := range p.Fields {
@@ -224,7 +240,11 @@ func (s *Server) failure(r *Request, p *Problem) Failure {
 		if args == nil {
 			args = map[string]any{}
 		}
-		f.Fields = append(f.Fields, FieldText{Pointer: e.Pointer, Parameter: e.Parameter, Code: e.Code, Detail: r.Message("problem.field."+e.Code, args)})
+		key := e.Message
+		if key == "" {
+			key = "problem.field." + e.Code
+		}
+		f.Fields = append(f.Fields, FieldText{Pointer: e.Pointer, Parameter: e.Parameter, Code: e.Code, Detail: r.Message(key, args)})
 	}
 	return f
 }

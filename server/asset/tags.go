@@ -1,0 +1,273 @@
+package asset
+
+import (
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/tagging"
+)
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// Tag is a label or an access tag. The id of a label is its code.
+type Tag struct {
+	ID        string        `json:"id"`
+	Kind      TagKind       `json:"kind"`
+	Provider  string        `json:"provider"`
+	State     tagging.State `json:"state"`
+	Component string        `json:"component"` // "" while unbound
+	Updated   store.Time    `json:"updated"`
+	History   []TagEvent    `json:"history"`
+}
+
+// TagKind tells printed labels from key fobs and cards.
+type TagKind string
+
+// The kinds of tag.
+const (
+	Label     TagKind = "label"
+	AccessTag TagKind = "access"
+)
+
+// TagEvent is one step in the life of a tag: what, who, when (X-5).
+type TagEvent struct {
+	Step tagging.Step `json:"step"`
+	Who  string       `json:"who"`
+	At   store.Time   `json:"at"`
+	Note string       `json:"note,omitempty"`
+}
+
+// MaxLabels is the most labels of one order (SEC-73).
+const MaxLabels = 2000
+
+// ErrBound says that a label is bound to another component already.
+var ErrBound = errors.New("asset: label is bound to another component")
+
+// ErrTooMany says that an order asks for no label or more than MaxLabels.
+var ErrTooMany = errors.New("asset: number of labels out of range")
+
+// PrintLabel is what a label sheet needs of one label.
+type PrintLabel struct {
+	Code      tagging.Code
+	Component *Component // nil while unbound
+	Asset     *Asset     // nil while unbound
+}
+
+// Mint makes n new blank labels of the viewer's provider, to be bound by scanning later (X-5).
+func (s *Service) Mint(ctx context.Context, v identity.Viewer, n int) ([]PrintLabel, error) {
+	if v.Kind != identity.Staff || v.MustEnrol {
+		return nil, ErrNotAllowed
+	}
+	if n < 1 || n > MaxLabels {
+		return nil, ErrTooMany
+	}
+	return s.mint(ctx, v, make([]PrintLabel, n))
+}
+
+// mint stores a new label for each entry of out, bound where a component is given, and fills in the codes.
+func (s *Service) mint(ctx context.Context, v identity.Viewer, out []PrintLabel) ([]PrintLabel, error) {
+	now := store.At(s.now())
+	ids := make([]string, len(out))
+	docs := make([]*Tag, len(out))
+	for i := range out {
+		code, err := tagging.NewCode(s.random)
+		if err != nil {
+			return nil, fmt.Errorf("asset: mint: %w", err)
+		}
+		t := &Tag{ID: string(code), Kind: Label, Provider: v.Provider, State: tagging.Minted, Updated: now}
+		t.add(tagging.Mint, v, now, "")
+		if c := out[i].Component; c != nil {
+			t.State, t.Component = tagging.Bound, c.ID
+			t.add(tagging.Bind, v, now, c.Name)
+		}
+		out[i].Code, ids[i], docs[i] = code, t.ID, t
+	}
+	// A collision of 60 random bits would fail the whole order, loudly, rather than ever give one code twice.
+	if err := s.tags.InsertAll(ctx, ids, docs); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (t *Tag) add(step tagging.Step, v identity.Viewer, at store.Time, note string) {
+	t.History = append(t.History, TagEvent{Step: step, Who: v.User, At: at, Note: note})
+	t.Updated = at
+}
+
+// LabelsForComponents returns a label for each component: the one that it carries, or a new one bound to it. All components
+// must be of the viewer's provider, else ErrNotFound and nothing is minted.
+func (s *Service) LabelsForComponents(ctx context.Context, v identity.Viewer, components []string) ([]PrintLabel, error) {
+	if v.Kind != identity.Staff || v.MustEnrol {
+		return nil, ErrNotAllowed
+	}
+	if len(components) < 1 || len(components) > MaxLabels {
+		return nil, ErrTooMany
+	}
+	out := make([]PrintLabel, len(components))
+	var missing []PrintLabel
+	var at []int
+	for i, id := range components {
+		c, err := s.components.Get(ctx, id)
+		if err != nil {
+			return nil, notFound(err)
+		}
+		a, err := s.staffAsset(ctx, v, c.Asset)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = PrintLabel{Component: c, Asset: a}
+		tag, err := s.labelOf(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if tag != nil {
+			out[i].Code = tagging.Code(tag.ID)
+			continue
+		}
+		missing, at = append(missing, out[i]), append(at, i)
+	}
+	if len(missing) == 0 {
+		return out, nil
+	}
+	made, err := s.mint(ctx, v, missing)
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range at {
+		out[i] = made[k]
+	}
+	return out, nil
+}
+
+// labelOf returns the live label that a component carries, or nil.
+func (s *Service) labelOf(ctx context.Context, component string) (*Tag, error) {
+	tags, _, err := s.tags.Find(ctx, store.Query{Index: "component", Eq: []any{component}, Limit: 20})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tags {
+		if t.Value.Kind == Label && t.Value.State == tagging.Bound {
+			return t.Value, nil
+		}
+	}
+	return nil, nil
+}
+
+// LabelsByCode returns existing labels of the viewer's provider, for printing again. An unknown or foreign code is ErrNotFound.
+func (s *Service) LabelsByCode(ctx context.Context, v identity.Viewer, codes []tagging.Code) ([]PrintLabel, error) {
+	if len(codes) < 1 || len(codes) > MaxLabels {
+		return nil, ErrTooMany
+	}
+	out := make([]PrintLabel, len(codes))
+	for i, code := range codes {
+		t, err := s.staffTag(ctx, v, code)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Code = code
+		if t.Component == "" {
+			continue
+		}
+		c, err := s.components.Get(ctx, t.Component)
+		if err != nil {
+			return nil, notFound(err)
+		}
+		a, err := s.assets.Get(ctx, c.Asset)
+		if err != nil {
+			return nil, notFound(err)
+		}
+		out[i].Component, out[i].Asset = c, a
+	}
+	return out, nil
+}
+
+// MarkPrinted records that labels were printed (X-5).
+func (s *Service) MarkPrinted(ctx context.Context, v identity.Viewer, labels []PrintLabel) error {
+	now := store.At(s.now())
+	marking, ctx := errgroup.WithContext(ctx)
+	// The engine commits concurrent writes together, so a sheet costs a few syncs instead of one for each label.
+	marking.SetLimit(64)
+	for _, l := range labels {
+		marking.Go(func() error {
+			_, err := s.tags.Update(ctx, string(l.Code), func(t *Tag) error {
+				if !v.StaffOf(t.Provider) {
+					return ErrNotFound
+				}
+				next, err := tagging.Next(t.State, tagging.Print)
+				if err != nil {
+					return err
+				}
+				t.State = next
+				t.add(tagging.Print, v, now, "")
+				return nil
+			})
+			return notFound(err)
+		})
+	}
+	return marking.Wait()
+}
+
+// Bind ties a blank label to a component of the same provider. Binding it again to the same component changes nothing; to
+// another one is ErrBound, because the sticker is on the first.
+func (s *Service) Bind(ctx context.Context, v identity.Viewer, code tagging.Code, component string) (*Tag, error) {
+	if _, err := s.staffTag(ctx, v, code); err != nil {
+		return nil, err
+	}
+	c, err := s.components.Get(ctx, component)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	if _, err := s.staffAsset(ctx, v, c.Asset); err != nil {
+		return nil, err
+	}
+	now := store.At(s.now())
+	return s.tags.Update(ctx, string(code), func(t *Tag) error {
+		if t.Component == c.ID && t.State == tagging.Bound {
+			return nil
+		}
+		if t.Component != "" {
+			return ErrBound
+		}
+		next, err := tagging.Next(t.State, tagging.Bind)
+		if err != nil {
+			return err
+		}
+		t.State, t.Component = next, c.ID
+		t.add(tagging.Bind, v, now, c.Name)
+		return nil
+	})
+}
+
+// staffTag returns a tag of the viewer's own provider.
+func (s *Service) staffTag(ctx context.Context, v identity.Viewer, code tagging.Code) (*Tag, error) {
+	t, err := s.tags.Get(ctx, string(code))
+	if err != nil {
+		return nil, notFound(err)
+	}
+	if !v.StaffOf(t.Provider) || v.MustEnrol {
+		return nil, ErrNotFound
+	}
+	return t, nil
+}
+
+// Tags lists the tags of the viewer's provider, latest change first.
+func (s *Service) Tags(ctx context.Context, v identity.Viewer, after string, limit int) ([]*Tag, string, error) {
+	if v.Kind != identity.Staff || v.MustEnrol {
+		return nil, "", ErrNotAllowed
+	}
+	items, next, err := s.tags.Find(ctx, store.Query{Index: "provider", Eq: []any{v.Provider}, Desc: true, After: after, Limit: limit})
+	if err != nil {
+		return nil, "", err
+	}
+	out := make([]*Tag, len(items))
+	for i, it := range items {
+		out[i] = it.Value
+	}
+	return out, next, nil
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// Config is what an operator sets. The tags of its fields are the one table from which the command line, its help, the
+// README's section and the check of secrets come: name and env are how to set it, default and help say the rest, and secret
+// marks values that are never shown. Each env has a twin with the suffix _FILE, whose value is the path of a file that holds the value.
+type Config struct {
+	PublicURL      string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address under which people reach this server, such as https://scan.example.com. Links, labels and mail are made from it alone."`
+	Listen         string `name:"listen" env:"TAGWERK_LISTEN" default:"127.0.0.1:8080" help:"Address and port to listen on; TLS and HTTP/2 belong to a reverse proxy in front."`
+	Data           string `name:"data" env:"TAGWERK_DATA" default:"./data" help:"Folder of the database and the key. Back it up as a whole."`
+	SecretKey      string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" help:"32 bytes in base64 that encrypt second factors and sign cursors; without it a file secret.key is made in the data folder."`
+	FCMCredentials string `name:"fcm-credentials" env:"TAGWERK_FCM_CREDENTIALS" help:"Path of the service account file of Firebase Cloud Messaging. Without it alerts wait, and staff see them on /staff/pushes."`
+	FCMEndpoint    string `name:"fcm-endpoint" env:"TAGWERK_FCM_ENDPOINT" help:"Another address of the FCM service, on this machine only; for tests."`
+	TrustedProxies string `name:"trusted-proxies" env:"TAGWERK_TRUSTED_PROXIES" help:"Networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,fd00::/8."`
+	URLAliases     string `name:"url-aliases" env:"TAGWERK_URL_ALIASES" help:"Other hosts that labels were printed with, each with the id of the provider whose contact a finder sees there: old.example.com=ID,scan.example.se=ID."`
+	Contact        string `name:"contact" env:"TAGWERK_CONTACT" help:"Id of the provider whose contact a finder sees on all other hosts; without it the first one in the order of names."`
+	StaffFactor    string `name:"staff-second-factor" env:"TAGWERK_STAFF_SECOND_FACTOR" default:"required" enum:"required,optional" help:"Whether staff must set up a second factor before anything else."`
+	LogLevel       string `name:"log-level" env:"TAGWERK_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"The least level that is logged, one JSON line an event."`
+}
+
+// Setting is one row of the table of settings.
+type Setting struct {
+	Flag, Env, Default, Help string
+	Secret                   bool
+}
+
+// Settings lists all settings in the order of [Config].
+func Settings() []Setting {
+	t := reflect.TypeFor[Config]()
+	out := make([]Setting, t.NumField())
+	for i := range out {
+		tag := t.Field(i).Tag
+		out[i] = Setting{Flag: "--" + tag.Get("name"), Env: tag.Get("env"), Default: tag.Get("default"), Help: tag.Get("help"), Secret: tag.Get("secret") != ""}
+	}
+	return out
+}
+
+// Validate reports every problem of the configuration at once, each with the name of the setting.
+func (c Config) Validate() error {
+	var problems []error
+	bad := func(env, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: %s", env, fmt.Sprintf(format, args...)))
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		bad("TAGWERK_PUBLIC_URL", "%q must look like https://scan.example.com, without a path", c.PublicURL)
+	}
+	if c.Data == "" {
+		bad("TAGWERK_DATA", "names no folder")
+	}
+	if c.SecretKey != "" {
+		if _, err := parseKey(c.SecretKey); err != nil {
+			bad("TAGWERK_SECRET_KEY", "%v", err)
+		}
+	}
+	for _, p := range list(c.TrustedProxies) {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			bad("TAGWERK_TRUSTED_PROXIES", "%q is no network like 10.0.0.0/8", p)
+		}
+	}
+	if _, err := c.aliases(); err != nil {
+		bad("TAGWERK_URL_ALIASES", "%v", err)
+	}
+	if c.StaffFactor != "required" && c.StaffFactor != "optional" {
+		bad("TAGWERK_STAFF_SECOND_FACTOR", "%q is neither required nor optional", c.StaffFactor)
+	}
+	if c.FCMCredentials != "" {
+		if _, err := os.Stat(c.FCMCredentials); err != nil {
+			bad("TAGWERK_FCM_CREDENTIALS", "%v", err)
+		}
+	}
+	if c.FCMEndpoint != "" && c.FCMCredentials == "" {
+		bad("TAGWERK_FCM_ENDPOINT", "needs TAGWERK_FCM_CREDENTIALS")
+	}
+	return errors.Join(problems...)
+}
+
+// aliases are the hosts of TAGWERK_URL_ALIASES with their provider ids.
+func (c Config) aliases() (map[string]string, error) {
+	out := map[string]string{}
+	for _, pair := range list(c.URLAliases) {
+		host, provider, ok := strings.Cut(pair, "=")
+		host = strings.ToLower(strings.TrimSpace(host))
+		if !ok || host == "" || provider == "" || strings.ContainsAny(host, "/ ") {
+			return nil, fmt.Errorf("%q must look like host=provider-id", pair)
+		}
+		out[host] = strings.TrimSpace(provider)
+	}
+	return out, nil
+}
+
+func list(s string) []string {
+	var out []string
+	for _, part := range strings.Split(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func parseKey(s string) (key [32]byte, err error) {
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s))
+	if err != nil || len(b) != len(key) {
+		return key, errors.New("must be 32 random bytes in base64, as `openssl rand -base64 32` prints them")
+	}
+	if [32]byte(b) == key {
+		return key, errors.New("must be random, not zeros")
+	}
+	return [32]byte(b), nil
+}
+
+// keyFile holds the installation's key where the configuration has none.
+const keyFile = "secret.key"
+
+// key returns the configured key, else the one in the data folder, which it makes at the first start.
+func (c Config) key(random func([]byte) error) ([32]byte, error) {
+	if c.SecretKey != "" {
+		return parseKey(c.SecretKey)
+	}
+	path := filepath.Join(c.Data, keyFile)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		key, err := parseKey(string(text))
+		if err != nil {
+			return key, fmt.Errorf("%s: %w", path, err)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return [32]byte{}, err
+	}
+	var key [32]byte
+	if err := random(key[:]); err != nil {
+		return key, err
+	}
+	return key, writeSynced(path, []byte(base64.StdEncoding.EncodeToString(key[:])+"\n"))
+}
+
+// writeSynced writes a small private file so that it is there whole or not at all, also after a power cut.
+func writeSynced(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,253 @@
+// Package server puts the parts together: it reads the configuration, opens the store, builds the domain and the front ends,
+// runs the workers, and stops everything in the right order. It is the only package that knows every part.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tagwerk/tagwerk/mobileapi"
+	"github.com/tagwerk/tagwerk/server/asset"
+	"github.com/tagwerk/tagwerk/server/desk"
+	"github.com/tagwerk/tagwerk/server/edge"
+	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/notify"
+	"github.com/tagwerk/tagwerk/server/internal/notify/push"
+	"github.com/tagwerk/tagwerk/server/internal/portal"
+	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/internal/store/sqlite"
+	"github.com/tagwerk/tagwerk/server/locale"
+	"github.com/tagwerk/tagwerk/server/scan"
+	"github.com/tagwerk/tagwerk/tagging"
+	"github.com/tagwerk/tagwerk/tagging/picture"
+)
+
+// SchemaVersion is the number of the stored form. A store of a higher number is refused (SEC-91).
+const SchemaVersion = 1
+
+// Schema is all that the engines must know of the product.
+func Schema() store.Schema {
+	s := store.Schema{Version: SchemaVersion}
+	for _, specs := range [][]store.Spec{identity.Specs(), asset.Specs(), desk.Specs(), store.BlobSpecs()} {
+		s.Collections = append(s.Collections, specs...)
+	}
+	return s
+}
+
+// Runtime holds what a test replaces: the clock and the log. The zero value is the real thing.
+type Runtime struct {
+	Now    func() time.Time
+	Logger *slog.Logger
+	TLS    *tls.Config
+	// Limits replaces the table of rates, for load tests; nil means edge.DefaultLimits.
+	Limits []edge.Limit
+}
+
+// App is an opened installation: the domain over its store, and the HTTP server that is not listening yet.
+type App struct {
+	Config Config
+	People *identity.Directory
+	Assets *asset.Service
+	Desk   *desk.Service
+	Scan   *scan.Resolver
+	Edge   *edge.Server
+
+	engine *sqlite.Engine
+	blobs  *store.Blobs
+	worker *notify.Worker
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+// decoders is how many photos are decoded at once (SEC-61).
+const decoders = 2
+
+// Open opens the store of a configuration and builds everything on it. Errors are one line that says what to do.
+func Open(ctx context.Context, c Config, rt Runtime) (_ *App, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{Config: c, log: rt.Logger, now: rt.Now}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	o := sqlite.Defaults(c.Data)
+	o.Logger = a.log
+	if a.engine, err = sqlite.Open(ctx, o); err != nil {
+		return nil, explain(c, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.engine.Close())
+		}
+	}()
+	if err := a.engine.Ensure(ctx, Schema()); err != nil {
+		return nil, explain(c, err)
+	}
+	key, err := c.key(func(b []byte) error { _, err := io.ReadFull(rand.Reader, b); return err })
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := locale.Load()
+	if err != nil {
+		return nil, err
+	}
+	pictures := picture.NewReader(decoders)
+	if err := a.domain(key, catalogue, pictures); err != nil {
+		return nil, err
+	}
+	if err := a.outwards(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.frontEnds(rt, key, catalogue, tagging.NewPhotoReader(pictures)); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// explain says what to do about an error of the store at the start.
+func explain(c Config, err error) error {
+	switch {
+	case errors.Is(err, store.ErrNewerData):
+		return fmt.Errorf("the data in %s were written by a newer version of tagwerk: install that version, or restore a backup made by this one", c.Data)
+	case errors.Is(err, sqlite.ErrLocked):
+		return fmt.Errorf("another tagwerk is using the data folder %s: stop it, or choose another folder with --data", c.Data)
+	}
+	return fmt.Errorf("data folder %s: %w", c.Data, err)
+}
+
+func (a *App) domain(key [32]byte, catalogue *locale.Catalogue, pictures *picture.Reader) (err error) {
+	a.People, err = identity.New(identity.Options{Engine: a.engine, Now: a.now, Rand: rand.Reader, Key: key, Logger: a.log,
+		Policy: identity.Policy{RequireStaffFactor: a.Config.StaffFactor == "required"}})
+	if err != nil {
+		return err
+	}
+	a.blobs = store.NewBlobs(a.engine, a.now, rand.Reader)
+	a.Assets = asset.New(asset.Options{Engine: a.engine, Now: a.now, Random: rand.Reader, LabelURL: a.Config.PublicURL})
+	a.worker = &notify.Worker{People: a.People, Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log}
+	a.Desk = desk.New(desk.Options{Engine: a.engine, Assets: a.Assets, People: a.People, Blobs: a.blobs,
+		Pictures: pictures, Now: a.now, Random: rand.Reader, Wake: a.worker.Wake})
+	a.worker.Outbox = a.Desk.Outbox()
+	return nil
+}
+
+// outwards opens the ways to people's devices.
+func (a *App) outwards(ctx context.Context) error {
+	if a.Config.FCMCredentials == "" {
+		a.log.Warn("push is not configured: alerts wait, staff see them on /staff/pushes; set TAGWERK_FCM_CREDENTIALS")
+		return nil
+	}
+	sender, err := push.NewFCM(ctx, push.Config{CredentialsFile: a.Config.FCMCredentials, Endpoint: a.Config.FCMEndpoint})
+	if err != nil {
+		return fmt.Errorf("TAGWERK_FCM_CREDENTIALS: %w", err)
+	}
+	a.worker.Push = sender
+	return nil
+}
+
+func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, photos *tagging.PhotoReader) error {
+	public, err := url.Parse(a.Config.PublicURL)
+	if err != nil {
+		return err
+	}
+	aliases, err := a.Config.aliases()
+	if err != nil {
+		return err
+	}
+	hosts := []string{strings.ToLower(public.Host)}
+	for host := range aliases {
+		hosts = append(hosts, host)
+	}
+	a.Scan = scan.New(scan.Options{Assets: a.Assets, Desk: a.Desk, People: a.People, Hosts: hosts, Contacts: aliases, Contact: a.Config.Contact})
+	pages, err := portal.New(portal.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos,
+		Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log, PushConfigured: a.worker.Push != nil})
+	if err != nil {
+		return err
+	}
+	a.Edge, err = edge.New(edge.Options{
+		PublicURL: a.Config.PublicURL, Catalogue: catalogue, Logger: a.log, Now: a.now, Random: rand.Reader,
+		Authenticate: a.authenticate, Mappings: problems(), ErrorPage: pages.ErrorPage, Ready: a.ready,
+		TrustedProxies: list(a.Config.TrustedProxies), Limits: rt.Limits, TLS: rt.TLS,
+	})
+	if err != nil {
+		return err
+	}
+	pages.Mount(a.Edge)
+	return mobileapi.Mount(a.Edge, mobileapi.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos, Key: key})
+}
+
+func (a *App) authenticate(ctx context.Context, c edge.Credentials, l locale.Tag) (identity.Viewer, error) {
+	if c.Bearer != "" {
+		return a.People.Authenticate(ctx, c.Bearer, identity.Bearer, l)
+	}
+	return a.People.Authenticate(ctx, c.Cookie, identity.Cookie, l)
+}
+
+// ready says whether the installation can work: the store answers and did not stop itself.
+func (a *App) ready(ctx context.Context) error {
+	_, err := a.engine.GetMany(ctx, []store.Ref{{Collection: "counters", ID: "requests"}})
+	return err
+}
+
+// Serve answers on the listener and runs the workers until ctx ends, then stops: no new requests, running ones end, the worker
+// notes what it sent, the store closes. It returns an error if the server could not serve or the store stopped itself.
+func (a *App) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var workers sync.WaitGroup
+	workers.Go(func() { a.worker.Run(ctx) })
+	workers.Go(func() { a.housekeeping(ctx) })
+	workers.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-a.engine.Failed():
+			stop(errors.New("the store could not be written safely and was stopped: check the disk, then start again"))
+		}
+	})
+	err := a.Edge.Listen(ctx, ln)
+	cause := context.Cause(ctx)
+	stop(nil)
+	workers.Wait()
+	if errors.Is(cause, context.Canceled) {
+		cause = nil
+	}
+	return errors.Join(err, cause, a.Close())
+}
+
+// Close closes an App that does not serve.
+func (a *App) Close() error { return a.engine.Close() }
+
+// housekeeping removes ended sessions and orphaned photos.
+func (a *App) housekeeping(ctx context.Context) {
+	t := time.NewTicker(10 * time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if _, err := a.People.Sweep(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("sweep of sessions", "error", err)
+		}
+		_, err := a.blobs.Sweep(ctx, time.Hour, func(ctx context.Context, b store.Blob) (bool, error) {
+			return a.Desk.HasPhoto(ctx, b.Owner, b.ID)
+		})
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("sweep of photos", "error", err)
+		}
+	}
+}
