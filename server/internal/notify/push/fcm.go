@@ -71,17 +71,18 @@ var _ Sender = (*FCM)(nil)
 // Errors say what to do, for the operator who reads them at start, and do not
 // quote the credentials. ctx is only used for the construction.
 func NewFCM(ctx context.Context, c Config) (*FCM, error) {
+	base := newTransport()
+	return newFCM(ctx, c, base, base.CloseIdleConnections)
+}
+
+// newFCM is NewFCM over any transport; idle closes its idle connections.
+func newFCM(ctx context.Context, c Config, base http.RoundTripper, idle func()) (*FCM, error) {
 	if c.Timeout < 0 || c.Timeout > maxTimeout {
 		return nil, fmt.Errorf("push: timeout %s is outside 0 to %s", c.Timeout, maxTimeout)
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	base := newTransport(c.Timeout)
-	return newFCM(ctx, c, base, base.CloseIdleConnections)
-}
-
-func newFCM(ctx context.Context, c Config, base http.RoundTripper, idle func()) (*FCM, error) {
 	raw := c.CredentialsJSON
 	switch {
 	case (c.CredentialsFile == "") == (len(raw) == 0):

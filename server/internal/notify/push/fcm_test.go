@@ -332,3 +332,43 @@ func TestSendConcurrently(t *testing.T) {
 		t.Errorf("%d messages, %d exchanges, %v", len(fake.Messages()), fake.Exchanges(), fake.Violations())
 	}
 }
+
+// TestSendBoundsTheAnswer: the reason tells a bound that held from JSON that
+// was broken anyway.
+func TestSendBoundsTheAnswer(t *testing.T) {
+	_, push := newPair(t)
+	if o := push.Send(t.Context(), "huge", fault()); !errors.Is(o.Err, errAnswer) {
+		t.Errorf("SEC-80: %+v", o)
+	}
+}
+
+// TestSendBelievesOnlyTheExactCode: FCM's detail with a status that does not
+// belong to it is no proof that a token is dead.
+func TestSendBelievesOnlyTheExactCode(t *testing.T) {
+	fake, _ := newPair(t)
+	for _, tt := range []struct {
+		status int
+		code   string
+		want   Verdict
+	}{
+		{404, "UNREGISTERED", Gone},
+		{500, "UNREGISTERED", Retry},
+		{401, "UNREGISTERED", Hold},
+		{404, "SENDER_ID_MISMATCH", Hold},
+		{404, "INVALID_ARGUMENT", Hold},
+		{410, "UNREGISTERED", Refused},
+	} {
+		push, err := newFCM(t.Context(), Config{CredentialsJSON: fake.Credentials()}, roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/token" {
+				return respond(r, 200, `{"access_token":"a","expires_in":3600}`), nil
+			}
+			return respond(r, tt.status, `{"error":{"details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"`+tt.code+`"}]}}`), nil
+		}), func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := push.Send(t.Context(), "ok", fault()); o.Verdict != tt.want {
+			t.Errorf("SEC-83 %d %s: %s (%v), want %s", tt.status, tt.code, o.Verdict, o.Err, tt.want)
+		}
+	}
+}

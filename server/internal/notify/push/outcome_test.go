@@ -131,7 +131,7 @@ func FuzzAnswer(f *testing.F) {
 		default:
 			t.Errorf("%s", o.Verdict)
 		}
-		if o.After < 0 || o.After > time.Hour || sends > 2 {
+		if o.After < 0 || o.After > time.Hour || sends < 1 || sends > 2 {
 			t.Errorf("after %s, %d requests", o.After, sends)
 		}
 	})

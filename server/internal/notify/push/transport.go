@@ -18,7 +18,7 @@ const maxAnswer = 64 << 10
 
 // newTransport returns the connection pool to Google. TLS is verified against
 // the system's roots (SEC-80).
-func newTransport(timeout time.Duration) *http.Transport {
+func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
@@ -26,7 +26,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 		MaxIdleConns:           16,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        90 * time.Second,
-		TLSHandshakeTimeout:    timeout,
+		TLSHandshakeTimeout:    maxTimeout,
 		MaxResponseHeaderBytes: maxAnswer,
 		// A dead connection is found between sends, not by the next alert.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
