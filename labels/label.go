@@ -122,7 +122,7 @@ func (p *plan) arrange(key frameKey) (*frame, error) {
 	for _, level := range levels {
 		version := versionFor(key.mode, key.chars, level)
 		if version == 0 {
-			refusal = errors.Join(refusal, fmt.Errorf("%w: %d characters at level %s", ErrTooLong, key.chars, level))
+			refusal = fmt.Errorf("%w: %d characters at level %s", ErrTooLong, key.chars, level)
 			continue
 		}
 		if best != nil && version == best.fit.Version {
@@ -130,9 +130,7 @@ func (p *plan) arrange(key frameKey) (*frame, error) {
 		}
 		f := bestFrame(labelArea(p.sheet.Stock), p.dpi, sizeOf(version), key.code)
 		if f == nil {
-			if refusal == nil {
-				refusal = p.refuse(key, version, level)
-			}
+			refusal = p.refuse(key, version, level)
 			continue
 		}
 		f.fit.Version, f.fit.Level = version, level

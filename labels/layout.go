@@ -217,7 +217,9 @@ func (f *frame) fitText(groups []int) {
 			continue
 		}
 		for size := maxTextPt; size >= minTextPt; size -= 0.5 {
-			if lines > 1 && size > 8 || lineMM(lines, size) > f.text.h+1e-6 || lines == 1 && lineMM(lines, size) > f.text.h*0.4 && size > minTextPt {
+			// The code leaves room for a line of the name where that is possible at all.
+			room := f.text.h - float64(lines)*leading*size/ptPerMM
+			if lineMM(lines, size) > f.text.h+1e-6 || size > minTextPt && (room < lineMM(1, minTextPt) || lines > 1 && size > 8 || lineMM(lines, size) > f.text.h*0.4) {
 				continue
 			}
 			fits := true

@@ -254,7 +254,7 @@ func TestEncodeReadByZbar(t *testing.T) {
 	zbar := tool(t, "zbarimg")
 	dir := t.TempDir()
 	var want []string
-	args := []string{"--quiet", "--raw", "-Sdisable", "-Sqrcode.enable"}
+	args := []string{"--nodbus", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable"}
 	rnd := rand.New(rand.NewPCG(7, 8))
 	for v := 1; v <= maxVersion; v++ {
 		text := "HTTPS://A.DE/T/"[:min(15, capacity(modeAlphanumeric, v, LevelQ))]

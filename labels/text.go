@@ -10,6 +10,9 @@ import (
 // maxTextRunes bounds the work on foreign text; no label has room for more.
 const maxTextRunes = 200
 
+// minArcMM is the width below which a round label's lower end is left empty rather than filled with a few letters and an ellipsis.
+const minArcMM = 14
+
 // run is text on one line, placed in mm from the top left corner of the label.
 type run struct {
 	font    *pdf.Font
@@ -121,7 +124,16 @@ func (f *frame) textRows(texts []string, size, codeHeight float64, force bool) (
 			}
 			last := part == 1 || i > 0 || len(rows) == limit-1
 			width := f.rowWidth(len(rows), size, codeHeight) * ptPerMM / size
+			if f.radius > 0 {
+				last = last || f.rowWidth(len(rows)+1, size, codeHeight) < minArcMM
+				if width*size < minArcMM*ptPerMM && font.Width(text, 1) > width {
+					return rows, false
+				}
+			}
 			line, rest, ok := breakLine(font, text, width, last)
+			if ok && rest != "" {
+				line, rest = balance(font, line, rest, f.rowWidth(len(rows)+1, size, codeHeight)*ptPerMM/size)
+			}
 			if !ok {
 				if whole = false; !force {
 					return nil, false
@@ -155,7 +167,7 @@ func breakLine(font *pdf.Font, text string, width float64, last bool) (line, res
 		if cut == "" {
 			return "", "", false
 		}
-		return strings.TrimRight(cut, " -,;·") + ellipsis, "", false
+		return strings.TrimRight(cut, " -.,;·") + ellipsis, "", false
 	}
 	cut := fitting(font, text, width)
 	if at := len(cut); at < len(text) && text[at] == ' ' {
@@ -165,6 +177,21 @@ func breakLine(font *pdf.Font, text string, width float64, last bool) (line, res
 		return strings.TrimSpace(text[:at+1]), strings.TrimSpace(text[at+1:]), true
 	}
 	return cut, text[len(cut):], false
+}
+
+// balance moves words from the first line to the second as long as the longer of both gets shorter and the second stays within its width, in ems.
+func balance(font *pdf.Font, line, rest string, width float64) (string, string) {
+	for {
+		at := strings.LastIndexByte(line, ' ')
+		if at < 0 {
+			return line, rest
+		}
+		second := line[at+1:] + " " + rest
+		if w := font.Width(second, 1); w > width || w > font.Width(line, 1) {
+			return line, rest
+		}
+		line, rest = line[:at], second
+	}
 }
 
 // fitting is the longest beginning of text that is not wider than width, in ems.
