@@ -237,7 +237,7 @@ func (w *writer) refusal(op *write, cause error) (refused, err error) {
 			q.Eq = append(q.Eq, op.keys[f])
 		}
 		other := false
-		if err := op.table.step(q, "id", 0, nil).run(w.conn, 1, func(s *sqlite.Stmt) { other = s.ColumnText(0) != op.ID }); err != nil {
+		if err := op.table.step(q, "id", nil).run(w.conn, 1, func(s *sqlite.Stmt) { other = s.ColumnText(0) != op.ID }); err != nil {
 			return nil, err
 		}
 		if other {

@@ -193,6 +193,9 @@ func openConn(path string, mmap int64, readOnly bool) (*sqlite.Conn, error) {
 	}
 	if err != nil {
 		_ = conn.Close()
+		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB {
+			return nil, fmt.Errorf("%w: %s: %w", ErrForeign, path, err)
+		}
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	return conn, nil
@@ -219,9 +222,6 @@ func runFirst(conn *sqlite.Conn, script string) (rest string, err error) {
 func claimFile(conn *sqlite.Conn) error {
 	id, err := pragmaInt(conn, "application_id")
 	if err != nil {
-		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB {
-			return fmt.Errorf("%w: %w", ErrForeign, err)
-		}
 		return fmt.Errorf("sqlite: %w", err)
 	}
 	switch id {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,40 +26,40 @@ type statement struct {
 // INDEXED BY makes a statement that its index cannot answer an error instead of a scan.
 func (t *table) stairs(p store.Plan, cols string) []statement {
 	if p.After == nil {
-		return []statement{t.step(p, cols, len(p.Rest()), nil)}
+		return []statement{t.step(p, cols, nil)}
 	}
-	var list []statement
 	past := p.After
-	if !p.Index.Unique {
+	if p.Index.Multi || !p.Index.Unique {
 		past = append(slices.Clone(p.After), p.AfterID)
 	}
-	for held := len(past) - 1; held >= 0; held-- {
-		list = append(list, t.step(p, cols, held, past[:held+1]))
+	var list []statement
+	for n := len(past); n > 0; n-- {
+		outside := len(p.After) > 0 && (p.Lo != nil && compare(past[0], p.Lo) < 0 || p.Hi != nil && compare(past[0], p.Hi) > 0)
+		if n > 1 && outside {
+			// Only a forged cursor is outside of its query.
+			continue
+		}
+		list = append(list, t.step(p, cols, past[:n]))
 	}
 	return list
 }
 
-// step is one statement of stairs: the fields past[:held] are equal, the one after them is beyond past[held].
-func (t *table) step(p store.Plan, cols string, held int, past []any) statement {
+// step is one statement of stairs: all but the last of the fields named by past are equal to it, the last one is beyond it.
+func (t *table) step(p store.Plan, cols string, past []any) statement {
 	var s statement
 	var where, order []string
 	add := func(term string, v any) {
 		where = append(where, term)
 		s.args = append(s.args, v)
 	}
-	beyond, direction := ">?", ""
-	if p.Desc {
-		beyond, direction = "<?", " DESC"
-	}
 	from := quote(t.name) + ` INDEXED BY ` + quote(indexName(t.name, p.Index.Name))
 	var fields []string
-	switch {
-	case p.Index.Multi:
+	if p.Index.Multi {
 		from = quote(sideName(t.name, p.Index.Name)) + ` m CROSS JOIN ` + quote(t.name) + ` t ON t.rid=m.rid`
-		cols = strings.NewReplacer("id", "m.id").Replace(cols)
+		cols = strings.Replace(cols, "id", "m.id", 1)
 		add("m.key=?", p.Eq[0])
 		fields = []string{"m.id"}
-	default:
+	} else {
 		if p.Index.Name == store.IDIndex {
 			from = quote(t.name)
 		}
@@ -68,35 +69,81 @@ func (t *table) step(p store.Plan, cols string, held int, past []any) statement 
 		for _, f := range p.Rest() {
 			fields = append(fields, column(p.Index, f))
 		}
-		if p.Lo != nil {
-			add(fields[0]+">=?", p.Lo)
-		}
-		if p.Hi != nil {
-			add(fields[0]+"<=?", p.Hi)
-		}
 		if !p.Index.Unique {
 			fields = append(fields, "id")
 		}
 	}
-	for i, v := range past {
-		if i < held {
-			add(fields[i]+"=?", v)
-		} else {
-			add(fields[i]+beyond, v)
+	held := max(len(past)-1, 0)
+	for i, v := range past[:held] {
+		add(fields[i]+"=?", v)
+	}
+	var low, high bound
+	if held == 0 {
+		low, high = bound{">=?", p.Lo}, bound{"<=?", p.Hi}
+	}
+	if len(past) > 0 {
+		// One bound on each side: of two SQLite would seek by the first and read what the other leaves out.
+		last := past[held]
+		if p.Desc && (high.value == nil || compare(last, high.value) <= 0) {
+			high = bound{"<?", last}
+		} else if !p.Desc && (low.value == nil || compare(last, low.value) >= 0) {
+			low = bound{">?", last}
 		}
 	}
-	for _, f := range fields {
-		order = append(order, f+direction)
+	for _, b := range []bound{low, high} {
+		if b.value != nil {
+			add(fields[held]+b.term, b.value)
+		}
 	}
 	s.text = `SELECT ` + cols + ` FROM ` + from
 	if len(where) > 0 {
 		s.text += ` WHERE ` + strings.Join(where, " AND ")
+	}
+	// Fields that are equal do not order; naming them would make SQLite sort.
+	for _, f := range fields[min(held, len(fields)):] {
+		if p.Desc {
+			f += " DESC"
+		}
+		order = append(order, f)
 	}
 	if len(order) > 0 {
 		s.text += ` ORDER BY ` + strings.Join(order, ", ")
 	}
 	s.text += ` LIMIT ?`
 	return s
+}
+
+// bound is one end of a range.
+type bound struct {
+	term  string
+	value any
+}
+
+// compare orders values as SQLite does: numbers, booleans being 0 and 1, before texts.
+func compare(a, b any) int {
+	number := func(v any) (int64, bool) {
+		switch v := v.(type) {
+		case int64:
+			return v, true
+		case bool:
+			if v {
+				return 1, true
+			}
+			return 0, true
+		}
+		return 0, false
+	}
+	na, aIsNumber := number(a)
+	nb, bIsNumber := number(b)
+	switch {
+	case aIsNumber && bIsNumber:
+		return cmp.Compare(na, nb)
+	case aIsNumber:
+		return -1
+	case bIsNumber:
+		return 1
+	}
+	return strings.Compare(a.(string), b.(string))
 }
 
 // run calls row for at most limit rows of a statement that ends with LIMIT ?.
@@ -247,7 +294,7 @@ func (e *Engine) Count(ctx context.Context, collection string, q store.Query, mo
 	if most <= 0 {
 		return 0, nil
 	}
-	s := t.step(plan, "1", 0, nil)
+	s := t.step(plan, "1", nil)
 	s.text = `SELECT count(*) FROM (` + s.text + `)`
 	err = e.read(ctx, false, func(conn *sqlite.Conn) error {
 		return s.run(conn, most, func(stmt *sqlite.Stmt) { n = stmt.ColumnInt(0) })
