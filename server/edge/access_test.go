@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,8 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/tagwerk/tagwerk/server/edge"
 	"github.com/tagwerk/tagwerk/server/identity"

@@ -3,10 +3,12 @@ package edge
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,7 +21,7 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfi
 	limit := s.bodyLimit(h.Method(), h.RequestURI())
 	conf := fasthttp.RequestConfig{MaxRequestBodySize: limit}
 	if limit > JSONLimit {
-		conf.ReadTimeout = s.opt.Timeouts.Upload
+		conf.ReadTimeout = s.uploadTime(h.ContentLength())
 	}
 	refused := inspect(h) != nil
 	if refused {
@@ -30,6 +32,18 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfi
 		h.Del(fiber.HeaderExpect)
 	}
 	return conf
+}
+
+// uploadSpeed is the slowest connection whose upload is waited for, in bytes a second: a weak phone network.
+const uploadSpeed = 64 << 10
+
+// uploadTime is how long a body of length bytes may take on a route for large ones; -1 is a chunked body of unknown length.
+func (s *Server) uploadTime(length int) time.Duration {
+	t := s.opt.Timeouts
+	if length == -1 {
+		return max(t.Upload, t.Read)
+	}
+	return max(t.Read, min(t.Upload, t.Read+time.Duration(max(length, 0)/uploadSpeed)*time.Second))
 }
 
 // inspect refuses header shapes that two parsers could read differently (SEC-46), and bodies in a coding (SEC-47). fasthttp
@@ -113,9 +127,17 @@ func newConnections(ln net.Listener) *connections {
 	return &connections{Listener: ln, open: map[*connection]struct{}{}}
 }
 
-// Accept wraps the next connection.
+// acceptPause is how long to wait for files to become free.
+const acceptPause = 20 * time.Millisecond
+
+// Accept wraps the next connection. A peer that went away in the queue, or no file left for it, must not end the server (N1);
+// fasthttp would return from Serve.
 func (l *connections) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
+	for errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		time.Sleep(acceptPause)
+		c, err = l.Listener.Accept()
+	}
 	if err != nil {
 		return nil, err
 	}

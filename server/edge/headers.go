@@ -54,7 +54,7 @@ func (s *Server) applyHeaders(r *Request) {
 		cache = "no-store"
 	}
 	h.Set(fiber.HeaderCacheControl, cache)
-	if r.rate != nil {
+	if r.rate.limit != nil {
 		r.rate.writeTo(h)
 	}
 	s.allowOrigin(r)

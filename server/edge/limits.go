@@ -190,7 +190,7 @@ func (s *Server) count(r *Request, limit *limitState) error {
 		key = maphash.Bytes(s.limiter.seed, network[:])
 	}
 	d := s.limiter.decide(limit, key, true)
-	r.rate = &d
+	r.rate = d
 	if !d.OK {
 		return d.Problem()
 	}

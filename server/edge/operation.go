@@ -96,7 +96,8 @@ const (
 
 // Operation registers one typed operation. I and O are Huma input and output structs; the viewer is [ViewerFrom] of the context.
 // Errors of the handler go through the table of [Options.Mappings] like those of pages. At most one RouteOptions is given; its
-// API, Body and ContentTypes follow from op and I. It panics like [Server.Handle].
+// API, Body and ContentTypes follow from op and I. It panics like [Server.Handle]. A RawBody []byte of I is a buffer of Huma's that
+// is used again after the handler; everything else in I is a copy.
 func Operation[I, O any](api *API, op huma.Operation, access Access, handler func(ctx context.Context, in *I) (*O, error), options ...RouteOptions) {
 	var o RouteOptions
 	if len(options) > 0 {
@@ -297,8 +298,7 @@ func (c *humaContext) RemoteAddr() string { return c.r.client.String() }
 
 // URL returns path and query.
 func (c *humaContext) URL() url.URL {
-	u := url.URL{Path: c.r.Path(), RawQuery: string(c.r.fctx.URI().QueryString())}
-	return u
+	return url.URL{Path: c.r.Path(), RawQuery: string(c.r.fctx.URI().QueryString())}
 }
 
 // Param returns a decoded path parameter.

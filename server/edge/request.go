@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -47,7 +48,7 @@ type Request struct {
 	params []string
 	query  url.Values
 	form   *Form
-	rate   *Decision
+	rate   Decision // zero without a limit
 	failed error
 	cache  string
 	policy string
@@ -64,15 +65,44 @@ func (s *Server) newRequest(fctx *fasthttp.RequestCtx) *Request {
 	r.id = hex.EncodeToString(r.random[:])
 	r.host = string(fctx.Request.Header.Host())
 	r.client = s.clientIP(fctx)
-	r.locale = locale.English
-	if accept := fctx.Request.Header.Peek(fiber.HeaderAcceptLanguage); len(accept) > 0 {
-		r.locale = locale.Negotiate(string(accept))
-	}
+	r.locale = s.languages.negotiate(fctx.Request.Header.Peek(fiber.HeaderAcceptLanguage))
 	r.viewer = identity.Nobody(r.locale)
 	limited, cancel := context.WithTimeout(s.base, s.opt.Timeouts.Handle)
 	r.ctx, r.cancel = requestContext{limited, r}, cancel
 	fctx.SetUserValue(requestKey{}, r)
 	return r
+}
+
+// languages remembers what Accept-Language headers came to: browsers send few different ones, and reading one costs more than
+// the rest of an empty request.
+type languages struct {
+	mu    sync.RWMutex
+	known map[string]locale.Tag
+}
+
+// maxLanguages bounds the memory that made-up headers can take, with the 256 bytes that locale.Negotiate reads.
+const maxLanguages = 512
+
+func (l *languages) negotiate(header []byte) locale.Tag {
+	if len(header) == 0 || len(header) > 256 {
+		return locale.English
+	}
+	l.mu.RLock()
+	tag, ok := l.known[string(header)]
+	l.mu.RUnlock()
+	if ok {
+		return tag
+	}
+	tag = locale.Negotiate(string(header))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known == nil {
+		l.known = map[string]locale.Tag{}
+	}
+	if len(l.known) < maxLanguages {
+		l.known[string(header)] = tag
+	}
+	return tag
 }
 
 func requestOf(fctx *fasthttp.RequestCtx) *Request {
@@ -168,7 +198,7 @@ func (r *Request) Locale() locale.Tag {
 	return r.locale
 }
 
-// Text resolves a message key in the language of the answer.
+// Message resolves a message key in the language of the answer.
 func (r *Request) Message(key string, args any) string {
 	return r.server.opt.Catalogue.Text(r.Locale(), key, args)
 }

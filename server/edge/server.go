@@ -34,7 +34,7 @@ type Credentials struct{ Bearer, Cookie string }
 // Timeouts bound a connection and a request. A zero field means its default.
 type Timeouts struct {
 	Read   time.Duration // header and body of a request; 10 s
-	Upload time.Duration // the same on routes that take more than [JSONLimit]; 120 s
+	Upload time.Duration // the most for a body above [JSONLimit], at 64 KiB a second; 120 s
 	Write  time.Duration // one answer; 30 s
 	Idle   time.Duration // between two requests of a connection; 60 s
 	Handle time.Duration // deadline of the context that handlers get (SEC-49); 20 s
@@ -88,6 +88,8 @@ type Server struct {
 	base     context.Context
 	cut      context.CancelFunc
 	draining atomic.Bool
+
+	languages languages
 }
 
 // New checks the options and returns a server without routes but /healthz and /readyz. It fails on a public URL that is not

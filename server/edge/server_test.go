@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -176,6 +177,39 @@ func TestContextOfARequest(t *testing.T) {
 			t.Error("still listening")
 		}
 	})
+	t.Run("N1 no file left for a connection does not end the server", func(t *testing.T) {
+		s, err := edge.New(options(t, io.Discard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- s.Listen(ctx, &short{Listener: ln, causes: []error{syscall.EMFILE, syscall.ECONNABORTED}})
+		}()
+		a := (&server{Server: s, addr: ln.Addr().String()}).do(t, "GET", "/healthz", "")
+		cancel()
+		if err := <-done; a.StatusCode != 200 || err != nil {
+			t.Errorf("%d, %v", a.StatusCode, err)
+		}
+	})
+	t.Run("a listener that breaks is told", func(t *testing.T) {
+		s, err := edge.New(options(t, io.Discard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Listen(t.Context(), &short{Listener: ln, causes: []error{syscall.EIO}}); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("row 19 IPv6 works", func(t *testing.T) {
 		ln, err := net.Listen("tcp", "[::1]:0")
 		if err != nil {
@@ -194,6 +228,22 @@ func TestContextOfARequest(t *testing.T) {
 			t.Errorf("%d, %v", a.StatusCode, err)
 		}
 	})
+}
+
+// short is a listener that fails at first.
+type short struct {
+	net.Listener
+	causes []error
+}
+
+// Accept fails with each cause once.
+func (l *short) Accept() (net.Conn, error) {
+	if len(l.causes) > 0 {
+		err := l.causes[0]
+		l.causes = l.causes[1:]
+		return nil, &net.OpError{Op: "accept", Err: err}
+	}
+	return l.Listener.Accept()
 }
 
 func TestRouting(t *testing.T) {
