@@ -137,6 +137,10 @@ func keyValue(raw json.RawMessage, multi bool) (any, bool) {
 		if json.Unmarshal(raw, &s) != nil || !indexable(s) {
 			return nil, false
 		}
+		if strings.ContainsRune(s, utf8.RuneError) && bytes.Contains(bytes.ToLower(raw), []byte(`\ud`)) {
+			// Half a surrogate pair: Go reads U+FFFD, SQLite keeps the half.
+			return nil, false
+		}
 		return s, true
 	case string(raw) == "true":
 		return true, true

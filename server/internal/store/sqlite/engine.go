@@ -85,7 +85,12 @@ var _ store.Engine = (*Engine)(nil)
 
 // Open opens or creates the database of a data folder. It returns ErrLocked if another process has it, ErrForeign if the file
 // is not ours. The collections are there after [Engine.Ensure].
-func Open(ctx context.Context, opt Options) (_ *Engine, err error) {
+func Open(ctx context.Context, opt Options) (*Engine, error) {
+	return openGrouped(ctx, opt, groupSize)
+}
+
+// openGrouped opens with another number of writes per transaction, for the benchmark that weighs it.
+func openGrouped(ctx context.Context, opt Options, group int) (_ *Engine, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -135,7 +140,7 @@ func Open(ctx context.Context, opt Options) (_ *Engine, err error) {
 		e.readers <- r
 		e.nReaders++
 	}
-	e.w = newWriter(e, conn)
+	e.w = newWriter(e, conn, group)
 	go e.w.run()
 	return e, nil
 }

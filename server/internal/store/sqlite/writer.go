@@ -43,8 +43,10 @@ type write struct {
 
 // writer owns the writing connection.
 type writer struct {
-	e      *Engine
-	conn   *sqlite.Conn
+	e    *Engine
+	conn *sqlite.Conn
+	// group is the most writes in one transaction.
+	group  int
 	queue  chan *request
 	ended  chan struct{}
 	failed chan struct{}
@@ -53,8 +55,8 @@ type writer struct {
 	pages, writes int
 }
 
-func newWriter(e *Engine, conn *sqlite.Conn) *writer {
-	return &writer{e: e, conn: conn, queue: make(chan *request, 4*groupSize), ended: make(chan struct{}), failed: make(chan struct{})}
+func newWriter(e *Engine, conn *sqlite.Conn, group int) *writer {
+	return &writer{e: e, conn: conn, group: group, queue: make(chan *request, 4*groupSize), ended: make(chan struct{}), failed: make(chan struct{})}
 }
 
 // submit queues a request and waits for its end. A context that ends before the writer took the request cancels it; after
@@ -96,7 +98,7 @@ func (w *writer) exclusive(ctx context.Context, f func(*sqlite.Conn) error) erro
 	return w.submit(ctx, &request{exclusive: f})
 }
 
-// run is the writing goroutine: it takes what waits, up to groupSize writes, and commits it together.
+// run is the writing goroutine: it takes what waits, up to w.group writes, and commits it together.
 func (w *writer) run() {
 	defer close(w.ended)
 	for {
@@ -111,7 +113,7 @@ func (w *writer) run() {
 			}
 		}
 		group, n := []*request{first}, len(first.writes)
-		for first.exclusive == nil && n < groupSize {
+		for first.exclusive == nil && n < w.group {
 			var next *request
 			select {
 			case next = <-w.queue:
