@@ -3,9 +3,12 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 )
@@ -202,4 +205,61 @@ func TestHashQueueIsBounded(t *testing.T) {
 	if n := len(h.admitted) + len(h.running); n != 0 {
 		t.Errorf("%d places lost", n)
 	}
+}
+
+// TestHashesAsAWeapon is drill B3: 500 sign-ins at once, each of another account and address, with the real parameters.
+// It is not parallel, since it looks at the memory of the process.
+func TestHashesAsAWeapon(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HashParams = nil })
+	runtime.GC()
+	var start runtime.MemStats
+	runtime.ReadMemStats(&start)
+	done, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		var most uint64
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				var now runtime.MemStats
+				runtime.ReadMemStats(&now)
+				most = max(most, now.HeapInuse)
+			case <-done:
+				peak <- most
+				return
+			}
+		}
+	}()
+	before := w.HashLoad()
+	const callers = 500
+	results := make(chan error, callers)
+	for i := range callers {
+		go func() {
+			_, err := w.SignIn(t.Context(), SignIn{
+				Email: fmt.Sprintf("p%d@example.test", i), Password: "wrong and long enough", Kind: Bearer,
+				Address: netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}),
+			})
+			results <- err
+		}()
+	}
+	busy := 0
+	for range callers {
+		switch err := <-results; {
+		case errors.Is(err, ErrBusy):
+			busy++
+		case !errors.Is(err, ErrBadCredentials):
+			t.Errorf("caller: %v", err)
+		}
+	}
+	close(done)
+	grown := int64(<-peak) - int64(start.HeapInuse)
+	after := w.HashLoad()
+	if int(after.Refused-before.Refused) != busy || int(after.Done-before.Done)+busy != callers || after.Queued != 0 {
+		t.Errorf("%d busy, load %+v, before %+v", busy, after, before)
+	}
+	if most := int64(8 * 19 << 20); grown > most {
+		t.Errorf("B3 the heap grew by %d MiB, the bar is %d", grown>>20, most>>20)
+	}
+	t.Logf("%d hashed, %d refused, the heap grew by %d MiB", callers-busy, busy, grown>>20)
 }

@@ -121,11 +121,20 @@ func TestClockStepsBack(t *testing.T) {
 	w.enter(w.user)
 }
 
-// countingEngine counts calls and fails deletes on demand.
+// countingEngine counts calls, fails deletes on demand and lets something happen before an insert.
 type countingEngine struct {
 	store.Engine
 	gets, others int
 	deleteErr    error
+	beforeInsert func(collection string)
+}
+
+func (e *countingEngine) Insert(ctx context.Context, collection, id string, body []byte) error {
+	if f := e.beforeInsert; f != nil {
+		e.beforeInsert = nil
+		f(collection)
+	}
+	return e.Engine.Insert(ctx, collection, id, body)
 }
 
 func (e *countingEngine) Get(ctx context.Context, collection, id string) (store.Doc, error) {
@@ -212,6 +221,93 @@ func TestFailedSignOut(t *testing.T) {
 		}
 		if !strings.Contains(w.log.String(), "not removed yet") {
 			t.Error("the failure is not logged")
+		}
+	})
+}
+
+// TestMeanwhile lets something end the viewer's session, or change what it began, in the middle of a call.
+func TestMeanwhile(t *testing.T) {
+	t.Parallel()
+	setUp := func(t *testing.T) (*world, *countingEngine, Viewer) {
+		between := &countingEngine{}
+		w := newWorld(t, func(o *Options) {
+			between.Engine = o.Engine
+			o.Engine = between
+		})
+		return w, between, w.enter(w.user)
+	}
+	living := func(w *world) int {
+		t.Helper()
+		n, err := w.sessions.Count(t.Context(), store.Query{Index: "person", Eq: []any{w.user.ID}}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	t.Run("SEC-44 sign-out while a device is registered", func(t *testing.T) {
+		w, between, v := setUp(t)
+		between.beforeInsert = func(string) {
+			if err := w.SignOut(t.Context(), v); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := w.PutDevice(t.Context(), v, "phone", Device{Kind: FCMToken, Address: "a"}); !errors.Is(err, ErrSignedOut) {
+			t.Errorf("%v, want ErrSignedOut", err)
+		}
+		if got := w.addresses(w.user); got != "" {
+			t.Errorf("pushes go to %s", got)
+		}
+	})
+	t.Run("SEC-40 all sessions end while the password is changed", func(t *testing.T) {
+		w, between, v := setUp(t)
+		between.beforeInsert = func(string) {
+			if err := w.EndAllSessions(t.Context(), v); err != nil {
+				t.Error(err)
+			}
+		}
+		p, s, err := w.own(t.Context(), v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.renew(t.Context(), p, s, func(*Person) error { return nil }); !errors.Is(err, ErrSignedOut) {
+			t.Errorf("%v, want ErrSignedOut", err)
+		}
+		if n := living(w); n != 0 {
+			t.Errorf("%d sessions left", n)
+		}
+	})
+	t.Run("SEC-31 a second factor begun anew while it is confirmed", func(t *testing.T) {
+		w, between, v := setUp(t)
+		e, err := w.BeginTOTP(t.Context(), v, "Tagwerk")
+		if err != nil {
+			t.Fatal(err)
+		}
+		between.beforeInsert = func(string) {
+			if _, err := w.BeginTOTP(t.Context(), v, "Tagwerk"); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := w.ConfirmTOTP(t.Context(), v, w.codeOf(e)); !errors.Is(err, ErrOTPWrong) {
+			t.Errorf("%v, want ErrOTPWrong", err)
+		}
+		if p, err := w.Person(t.Context(), w.user.ID); err != nil || p.Factor.Confirmed() {
+			t.Errorf("a secret that was not proved is in force, %v", err)
+		}
+		if n := living(w); n != 1 {
+			t.Errorf("%d sessions, want the viewer's", n)
+		}
+	})
+	t.Run("SEC-40 deactivated in the store itself", func(t *testing.T) {
+		w, _, v := setUp(t)
+		out := w.signIn(form(w.user))
+		if _, err := w.people.Update(t.Context(), v.User, func(p *Person) error { p.Active = false; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if w.viewerOf(out.Token, Bearer).SignedIn() {
+			t.Error("the session lives")
+		}
+		if err := w.Prove(t.Context(), v, goodPassword, ""); !errors.Is(err, ErrSignedOut) {
+			t.Errorf("proof: %v", err)
 		}
 	})
 }
