@@ -173,6 +173,22 @@ func (s *Server) checkTexts() error {
 	return nil
 }
 
+// Problems lists every kind of problem that the server can answer, in order of the table and each code once, for the page that
+// the type URIs lead to ("/problems#<code>").
+func (s *Server) Problems(l locale.Tag) []Failure {
+	var list []Failure
+	listed := map[string]bool{}
+	for _, m := range s.mappings {
+		if listed[m.Code] {
+			continue
+		}
+		listed[m.Code] = true
+		list = append(list, Failure{Status: m.Status, Code: m.Code,
+			Title: s.opt.Catalogue.Text(l, "problem."+m.Code+".title", nil), Detail: s.opt.Catalogue.Text(l, "problem."+m.Code+".detail", map[string]any{"Seconds": "…"})})
+	}
+	return list
+}
+
 // problem finds the answer to an error: its own, that of the first matching entry of the table, else 500.
 func (s *Server) problem(err error) *Problem {
 	var p *Problem

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tagwerk/tagwerk/server/edge"
+	"github.com/tagwerk/tagwerk/server/locale"
 )
 
 func TestProblems(t *testing.T) {
@@ -100,6 +101,17 @@ func TestProblems(t *testing.T) {
 		a := s.do(t, "GET", "/sentinel", "")
 		if a.StatusCode != 404 || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") || !strings.HasPrefix(a.body, "Not found\n") {
 			t.Errorf("%d %s %q", a.StatusCode, a.Header.Get("Content-Type"), a.body)
+		}
+	})
+	t.Run("all kinds of problems are listed for the page of the type URIs", func(t *testing.T) {
+		codes := map[string]int{}
+		for _, f := range s.Problems(locale.Swedish) {
+			if codes[f.Code]++; f.Title == "" || f.Detail == "" || f.Status < 400 || strings.Contains(f.Title+f.Detail, "⟦") || strings.Contains(f.Detail, "<no value>") {
+				t.Errorf("%+v", f)
+			}
+		}
+		if codes["not_found"] != 1 || codes["quota-exceeded"] != 1 || codes["bad_json"] != 1 {
+			t.Errorf("%v", codes)
 		}
 	})
 	t.Run("a mapping without text, status or error is refused at the start", func(t *testing.T) {

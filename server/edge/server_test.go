@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -155,6 +156,28 @@ func TestContextOfARequest(t *testing.T) {
 		}
 		begin := time.Now()
 		if err := s.stop(); err != nil || time.Since(begin) > 2*time.Second {
+			t.Errorf("stopped after %v: %v", time.Since(begin), err)
+		}
+	})
+	t.Run("N5 a kept connection without a request does not hold the stop", func(t *testing.T) {
+		s := start(t, nil, nil)
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := read(t, res); a.StatusCode != 200 {
+			t.Fatalf("%d", a.StatusCode)
+		}
+		begin := time.Now()
+		if err := s.stop(); err != nil || time.Since(begin) > time.Second {
 			t.Errorf("stopped after %v: %v", time.Since(begin), err)
 		}
 	})
