@@ -1,0 +1,52 @@
+package portal
+
+import (
+	"net/http"
+
+	"github.com/tagwerk/tagwerk/server/edge"
+)
+
+// errNoPage answers like a path without a route.
+var errNoPage = &edge.Problem{Code: "not_found", Status: http.StatusNotFound}
+
+// failurePage says what went wrong and what to do about it.
+type failurePage struct {
+	Title, Detail string
+	Advice        string // message key
+	Fields        []edge.FieldText
+	SignIn        bool
+	RequestID     string
+}
+
+// ErrorPage answers a failure on a page route; it is the hook of [edge.Options]. Who must sign in or enrol first is sent there
+// and comes back, if what he asked for was a page.
+func (p *Portal) ErrorPage(r *edge.Request, f edge.Failure) error {
+	switch {
+	case f.Code == "sign_in_required" && r.Method() == "GET":
+		return r.Redirect(withQuery("/sign-in", "next", here(r)))
+	case f.Code == "second_factor_required":
+		return r.Redirect("/account/second-factor")
+	}
+	page := failurePage{Title: f.Title, Detail: f.Detail, Fields: f.Fields, RequestID: f.RequestID, SignIn: f.Status == http.StatusUnauthorized,
+		Advice: advice(f.Status)}
+	return p.views.failure.render(r, f.Status, page)
+}
+
+// advice is what the reader can do about a failure.
+func advice(status int) string {
+	switch {
+	case status == http.StatusUnauthorized:
+		return "portal.failure.sign_in"
+	case status == http.StatusForbidden:
+		return "portal.failure.forbidden"
+	case status == http.StatusNotFound:
+		return "portal.failure.not_found"
+	case status == http.StatusRequestEntityTooLarge:
+		return "portal.failure.too_large"
+	case status == http.StatusTooManyRequests:
+		return "portal.failure.too_many"
+	case status >= 500:
+		return "portal.failure.server"
+	}
+	return "portal.failure.other"
+}
