@@ -86,12 +86,6 @@ type NewStatus struct {
 	}
 }
 
-// NewPhoto is the input of POST …/photos.
-type NewPhoto struct {
-	NumberInput
-	PhotoInput
-}
-
 // PhotoPath names a photo of a request.
 type PhotoPath struct {
 	NumberInput
@@ -161,9 +155,9 @@ func (a *api) requests() {
 
 	photo := op(http.MethodPost, "/v1/requests/{number}/photos", "addPhoto", "Add a photo", "Requests")
 	photo.Description = "A JPEG or PNG of at most 12 MB and 40 megapixels. It is encoded anew without place or serial number. The same file again is no second photo."
-	photo.RequestBody = edge.PhotoBody()
+	photo = edge.WithPhoto(photo)
 	photo.DefaultStatus = http.StatusCreated
-	edge.Operation(a.API, photo, one, func(ctx context.Context, in *NewPhoto) (*Out[Request], error) {
+	edge.Operation(a.API, photo, one, func(ctx context.Context, in *NumberInput) (*Out[Request], error) {
 		file, err := edge.PhotoFrom(ctx)
 		if err != nil {
 			return nil, err

@@ -87,11 +87,6 @@ type PayloadInput struct {
 	}
 }
 
-// PhotoInput is the input of routes that take a photo; the body is read by edge.
-type PhotoInput struct {
-	RawBody []byte
-}
-
 // PhotoAnswer is what a photo shows.
 type PhotoAnswer struct {
 	ScanAnswer
@@ -123,11 +118,11 @@ func (a *api) scanning() {
 
 	photo := op(http.MethodPost, "/v1/scan/photo", "scanPhoto", "Decode a photo and resolve what it shows", "Scan")
 	photo.Description = "A JPEG or PNG of at most 12 MB and 40 megapixels, as the body or as the file of a form."
-	photo.RequestBody = edge.PhotoBody()
+	photo = edge.WithPhoto(photo)
 	edge.Operation(a.API, photo, access, a.scanPhoto, edge.RouteOptions{Limit: "photo", Body: edge.PhotoLimit})
 }
 
-func (a *api) scanPhoto(ctx context.Context, _ *PhotoInput) (*Out[PhotoAnswer], error) {
+func (a *api) scanPhoto(ctx context.Context, _ *struct{}) (*Out[PhotoAnswer], error) {
 	file, err := edge.PhotoFrom(ctx)
 	if err != nil {
 		return nil, err
@@ -139,19 +134,19 @@ func (a *api) scanPhoto(ctx context.Context, _ *PhotoInput) (*Out[PhotoAnswer], 
 	if err != nil {
 		return nil, err
 	}
-	texts := make([]string, len(read))
-	for i, p := range read {
-		texts[i] = p.Text
-	}
-	answer, shown, err := a.Scan.Photo(ctx, edge.ViewerFrom(ctx), edge.HostFrom(ctx), texts)
+	answer, shown, err := a.Scan.Photo(ctx, edge.ViewerFrom(ctx), edge.HostFrom(ctx), read)
 	if err != nil {
 		return nil, err
+	}
+	texts := make([]string, len(shown))
+	for i, p := range shown {
+		texts[i] = p.Text
 	}
 	out, err := a.answer(ctx)(answer, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Out[PhotoAnswer]{PhotoAnswer{ScanAnswer: out.Body, Payloads: shown}}, nil
+	return &Out[PhotoAnswer]{PhotoAnswer{ScanAnswer: out.Body, Payloads: texts}}, nil
 }
 
 // answer turns a resolver's answer into its wire form. An answer without rights counts as a miss of its caller: too many of them

@@ -61,6 +61,7 @@ type App struct {
 	Desk   *desk.Service
 	Scan   *scan.Resolver
 	Edge   *edge.Server
+	API    *edge.API
 
 	engine *sqlite.Engine
 	blobs  *store.Blobs
@@ -186,7 +187,8 @@ func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, p
 		return err
 	}
 	pages.Mount(a.Edge)
-	return mobileapi.Mount(a.Edge, mobileapi.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos, Key: key})
+	a.API = mobileapi.Mount(a.Edge, mobileapi.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos, Key: key})
+	return nil
 }
 
 func (a *App) authenticate(ctx context.Context, c edge.Credentials, l locale.Tag) (identity.Viewer, error) {
@@ -243,7 +245,7 @@ func (a *App) housekeeping(ctx context.Context) {
 		if _, err := a.People.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("sweep of sessions", "error", err)
 		}
-		_, err := a.blobs.Sweep(ctx, time.Hour, func(ctx context.Context, b store.Blob) (bool, error) {
+		_, err := a.blobs.Sweep(ctx, a.now().Add(-time.Hour), func(ctx context.Context, b store.Blob) (bool, error) {
 			return a.Desk.HasPhoto(ctx, b.Owner, b.ID)
 		})
 		if err != nil && ctx.Err() == nil {

@@ -10,8 +10,8 @@ import (
 // PhotoTypes are the media types in which a photo may be uploaded: as the body itself, or as the file of a form.
 var PhotoTypes = []string{"image/jpeg", "image/png", typeMultipart}
 
-// PhotoBody describes such a body to OpenAPI.
-func PhotoBody() *huma.RequestBody {
+// WithPhoto makes an operation take a photo as its body. Huma leaves the body alone: [PhotoFrom] reads it.
+func WithPhoto(op huma.Operation) huma.Operation {
 	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
 	for _, t := range PhotoTypes {
@@ -21,7 +21,8 @@ func PhotoBody() *huma.RequestBody {
 		}
 		body.Content[t] = &huma.MediaType{Schema: schema}
 	}
-	return body
+	op.RequestBody, op.SkipValidateBody = body, true
+	return op
 }
 
 // PhotoFrom returns the photo in the body of the request that ctx belongs to: the body itself, or the first file of a form. What

@@ -128,15 +128,15 @@ func (r *Resolver) Payload(ctx context.Context, v identity.Viewer, host, payload
 	return r.stranger(ctx, v, host)
 }
 
-// Photo resolves the texts that a photo shows, and returns them with the answered one first. The first of our own codes wins,
-// then the first text that leads somewhere; a mistyped code counts only if nothing better is there.
-func (r *Resolver) Photo(ctx context.Context, v identity.Viewer, host string, texts []string) (Answer, []string, error) {
-	if len(texts) == 0 {
-		return Answer{}, nil, ErrPayload
+// Photo resolves what a photo shows, and returns it with the answered code first: the first one that leads somewhere for this
+// viewer. A mistyped code counts only if nothing better is there.
+func (r *Resolver) Photo(ctx context.Context, v identity.Viewer, host string, shown []tagging.Payload) (Answer, []tagging.Payload, error) {
+	if len(shown) == 0 {
+		return Answer{}, nil, tagging.ErrNoCode
 	}
 	best, answer, failure := -1, Answer{}, error(nil)
-	for i, text := range texts {
-		a, err := r.Payload(ctx, v, host, text)
+	for i, p := range shown {
+		a, err := r.Payload(ctx, v, host, p.Input())
 		if err != nil && !errors.Is(err, ErrNoIdentifier) && !errors.As(err, new(*tagging.CodeError)) {
 			return Answer{}, nil, err
 		}
@@ -154,7 +154,7 @@ func (r *Resolver) Photo(ctx context.Context, v identity.Viewer, host string, te
 	if best < 0 {
 		return Answer{}, nil, failure
 	}
-	return answer, append([]string{texts[best]}, append(texts[:best:best], texts[best+1:]...)...), nil
+	return answer, append(shown[best:best+1:best+1], append(shown[:best:best], shown[best+1:]...)...), nil
 }
 
 // lastSegment is the code of one of our printed URLs.
