@@ -123,15 +123,11 @@ func (d *Directory) Authenticate(ctx context.Context, token, kind string, l loca
 	return d.viewer(p, id, l), nil
 }
 
+// viewer is [ViewerFor] a person in a session, with l where the person chose no language.
 func (d *Directory) viewer(p *Person, session string, l locale.Tag) Viewer {
-	v := Viewer{
-		Kind: CustomerUser, Role: p.Role, User: p.ID, Name: p.Name,
-		Provider: p.Provider, Customer: p.Customer, Session: session, Locale: p.Locale,
-	}
-	if p.Role.Staff() {
-		v.Kind = Staff
-		v.MustEnrol = d.policy.RequireStaffFactor && !p.Factor.Confirmed()
-	}
+	v := ViewerFor(*p)
+	v.Session = session
+	v.MustEnrol = v.Kind == Staff && d.policy.RequireStaffFactor && !p.Factor.Confirmed()
 	if v.Locale == "" {
 		v.Locale = l
 	}
