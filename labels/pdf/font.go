@@ -189,14 +189,7 @@ const Replacement = '\uFFFD'
 // line breaks and other blanks become a space; controls, direction marks and overrides, and other invisible format
 // characters go. Invalid UTF-8 becomes [Replacement].
 func CleanText(s string) string {
-	ascii := true
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
+	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
@@ -210,6 +203,11 @@ func CleanText(s string) string {
 		}
 		return r
 	}, norm.NFC.String(strings.ToValidUTF8(s, string(Replacement))))
+}
+
+// plain reports characters that cleaning leaves alone whatever stands beside them: most of what is printed in Europe.
+func plain(r rune) bool {
+	return r >= ' ' && r <= '~' || r >= 0xA1 && r < 0x300 && r != 0xAD || r >= 0x2010 && r < 0x2028 || r >= 0x20A0 && r < 0x20C0
 }
 
 // Printable returns text as the font can draw it: cleaned by [CleanText], with [Replacement] for each character that

@@ -3,7 +3,6 @@ package pdf
 import (
 	"bufio"
 	"bytes"
-	"compress/zlib"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"runtime"
 	"strconv"
 	"unicode/utf16"
+
+	"github.com/klauspost/compress/zlib"
 )
 
 // Options describe a document.
@@ -28,7 +29,7 @@ type Draw func(*Page) error
 const (
 	inFlight        = 4   // pages drawn and not yet written
 	pagesPerNode    = 128 // leaves of one node of the page tree
-	compression     = 3   // zlib level: higher ones cost more time than they save bytes
+	compression     = 4   // zlib level: smaller and faster than level 3 of the standard library on these pages
 	objCatalog      = 1
 	objPages        = 2
 	objInfo         = 3
