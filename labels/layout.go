@@ -150,8 +150,8 @@ func beside(a area, side, edge float64, groups []int) *frame {
 	x := in.x + side
 	f := &frame{symbol: box{in.x, in.y + (in.h-side)/2, side, side}, text: box{x, free.y, free.x + free.w - x, free.h}}
 	f.fitText(groups)
-	if f.text.w < 6 { // nothing but the symbol
-		f.symbol.x = in.x + (in.w-side)/2
+	if f.codeLines == 0 && f.text.w < 6 { // mm: nothing but the symbol
+		f.symbol.x, f.text = in.x+(in.w-side)/2, box{}
 	}
 	return f
 }
