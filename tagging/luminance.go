@@ -154,41 +154,55 @@ func (p plane) hybrid() *gozxing.BitMatrix {
 	return m
 }
 
-// localMean is black where darker than the mean of a window around, whose side
-// is the given part of the image's longer side.
-func (p plane) localMean(part int) *gozxing.BitMatrix {
-	half := max(p.w, p.h) / part / 2
-	m, err := gozxing.NewBitMatrix(p.w, p.h)
-	if err != nil {
-		return nil
-	}
-	sums := make([]uint32, (p.w+1)*(p.h+1))
+// means knows the sum of every rectangle of a plane, so that the mean of any
+// window costs four look-ups.
+type means struct {
+	plane
+	sums []uint32 // of all pixels above and left of a corner
+}
+
+func (p plane) means() means {
+	m := means{p, make([]uint32, (p.w+1)*(p.h+1))}
 	for y := range p.h {
+		above, here := m.sums[y*(p.w+1)+1:][:p.w], m.sums[(y+1)*(p.w+1)+1:][:p.w]
 		s := uint32(0)
 		for x, v := range p.row(y) {
 			s += uint32(v)
-			sums[(y+1)*(p.w+1)+x+1] = sums[y*(p.w+1)+x+1] + s
+			here[x] = above[x] + s
 		}
 	}
-	row := gozxing.NewBitArray(p.w)
-	for y := range p.h {
-		top, bottom := max(0, y-half), min(p.h, y+half+1)
-		upper, lower := sums[top*(p.w+1):], sums[bottom*(p.w+1):]
+	return m
+}
+
+// black is black where darker than the mean of a window around, whose side is
+// the given part of the image's longer side.
+func (m means) black(part int) *gozxing.BitMatrix {
+	matrix, err := gozxing.NewBitMatrix(m.w, m.h)
+	if err != nil {
+		return nil
+	}
+	half := max(m.w, m.h) / part / 2
+	row := gozxing.NewBitArray(m.w)
+	for y := range m.h {
+		top, bottom := max(0, y-half), min(m.h, y+half+1)
+		upper, lower := m.sums[top*(m.w+1):][:m.w+1], m.sums[bottom*(m.w+1):][:m.w+1]
 		row.Clear()
 		word := uint32(0)
-		for x, v := range p.row(y) {
-			left, right := max(0, x-half), min(p.w, x+half+1)
+		for x, v := range m.row(y) {
+			left, right := max(0, x-half), min(m.w, x+half+1)
 			sum := lower[right] - lower[left] - upper[right] + upper[left]
-			// Slightly darker than the mean, so that paper stays white.
-			if uint32(v)*uint32((right-left)*(bottom-top))*100 < sum*96 {
+			area := uint32((right - left) * (bottom - top))
+			// Darker than 96 % of the mean, so that paper stays white. A window
+			// has at most a few 100,000 pixels, so nothing overflows.
+			if 25*area*uint32(v) < 24*sum {
 				word |= 1 << (x & 31)
 			}
-			if x&31 == 31 || x == p.w-1 {
+			if x&31 == 31 || x == m.w-1 {
 				row.SetBulk(x, word)
 				word = 0
 			}
 		}
-		m.SetRow(y, row)
+		matrix.SetRow(y, row)
 	}
-	return m
+	return matrix
 }

@@ -112,6 +112,25 @@ func TestPhotoReader(t *testing.T) {
 			t.Errorf("got %q\nwant %q", texts, want)
 		}
 	})
+	t.Run("a sheet of 24 labels", func(t *testing.T) {
+		var labels []label
+		var shots []shot
+		want := map[string]bool{}
+		for i, c := range someCodes(t, 24) {
+			u := ownURL(t, c)
+			want[u] = true
+			labels = append(labels, qrLabel(t, u, qr.Q))
+			shots = append(shots, shot{w: 1240, h: 860, pixels: 5, sigma: 0.8, noise: 3,
+				dx: float64(i%6)*200 - 500, dy: float64(i/6)*200 - 300})
+		}
+		got := read(t, asJPEG(t, photograph(rnd, 215, labels, shots), 85))
+		for _, p := range got {
+			delete(want, p.Text)
+		}
+		if len(got) != 24 || len(want) != 0 {
+			t.Errorf("%d read, missing %d", len(got), len(want))
+		}
+	})
 	t.Run("turned and mirrored", func(t *testing.T) {
 		want := ownURL(t, codes[0])
 		l := qrLabel(t, want, qr.Q)
@@ -202,6 +221,68 @@ func TestPhotoReaderRefuses(t *testing.T) {
 	})
 }
 
+// TestHostilePhotos holds that pictures made to keep the search busy do not:
+// gozxing's own detector combines all finder patterns of a picture and needed a
+// minute for the first ones.
+func TestHostilePhotos(t *testing.T) {
+	r := NewPhotoReader(picture.NewReader(1))
+	for name, g := range hostile() {
+		t.Run("SEC-61 "+name, func(t *testing.T) {
+			start := time.Now()
+			got, err := r.Read(t.Context(), asPNG(t, g))
+			if !errors.Is(err, ErrNoCode) {
+				t.Errorf("%v, %v", got, err)
+			}
+			// The bar is 0.5 s; a busy machine under the race detector needs more.
+			if took := time.Since(start); took > 8*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func hostile() map[string]*image.Gray {
+	return map[string]*image.Gray{
+		"finder patterns of two sizes":   finders(900, 1, 2),
+		"finder patterns of three sizes": finders(1800, 2, 4),
+		"stripes like finder patterns":   stripes(1800),
+		"noise":                          grain(1152, 864),
+	}
+}
+
+// finders is full of finder patterns of lo to hi pixels a module.
+func finders(side, lo, hi int) *image.Gray {
+	rnd := rand.New(rand.NewPCG(9, 9))
+	g := image.NewGray(image.Rect(0, 0, side, side))
+	for i := range g.Pix {
+		g.Pix[i] = 230
+	}
+	for y := 0; y+9*hi < side; y += 8 * hi {
+		for x := 0; x+9*hi < side; x += 8 * hi {
+			m := lo + rnd.IntN(hi-lo+1)
+			for i := range 49 * m * m {
+				u, v := i%(7*m)/m, i/(7*m)/m
+				ring := max(u-3, 3-u, v-3, 3-v)
+				if ring != 2 {
+					g.Pix[(y+i/(7*m))*g.Stride+x+i%(7*m)] = 20
+				}
+			}
+		}
+	}
+	return g
+}
+
+// stripes looks like a finder pattern in every row at every place.
+func stripes(side int) *image.Gray {
+	g := image.NewGray(image.Rect(0, 0, side, side))
+	for i := range g.Pix {
+		if x := i % side / 2 % 8; x == 1 || x == 5 || x == 7 {
+			g.Pix[i] = 230
+		}
+	}
+	return g
+}
+
 // grain is noise: hostile to finders, which see patterns everywhere.
 func grain(w, h int) *image.Gray {
 	rnd := rand.New(rand.NewPCG(5, 6))
@@ -254,6 +335,8 @@ func BenchmarkPhotoDecode(b *testing.B) {
 		{"12 MP", photo(4000, 3000, 24), nil},
 		{"1 MP, nothing to find", asJPEG(b, inColour(blank), 88), ErrNoCode},
 		{"1 MP, noise", asJPEG(b, inColour(grain(1152, 864)), 88), ErrNoCode},
+		{"hostile finder patterns", asPNG(b, finders(1800, 2, 4)), ErrNoCode},
+		{"hostile stripes", asPNG(b, stripes(1800)), ErrNoCode},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()

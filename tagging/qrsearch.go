@@ -10,26 +10,49 @@ import (
 	"github.com/makiuchi-d/gozxing/qrcode/detector"
 )
 
-// readQR reads the QR Codes of a black and white image. Each one found is
-// wiped out, so that the next look finds another.
+const (
+	// mostCenters bounds what is taken for finder patterns, and usedCenters how
+	// many of the surest are combined: the detector of gozxing combines all,
+	// and a picture full of them cost it a minute of CPU.
+	mostCenters = 400
+	usedCenters = 30
+	// mostTries bounds the triples that are sampled in one image.
+	mostTries = 60
+)
+
+// readQR reads the QR Codes of a black and white image: every three finder
+// patterns that may belong to one code are tried, the likeliest first. What was
+// read is wiped out, and if there were more patterns, looked at again.
 func (s *searcher) readQR(m *gozxing.BitMatrix) (found []Payload) {
 	for m != nil && len(found) < mostPayloads {
-		info, err := detector.NewFinderPatternFinder(m, nil).Find(nil)
-		if err != nil {
+		centers := s.finderCenters(m)
+		read := 0
+		var used []*detector.FinderPattern
+		for _, t := range likelyTriples(centers[:min(len(centers), usedCenters)]) {
+			if !s.more() {
+				return found
+			}
+			if slices.ContainsFunc(t.centers[:], func(c *detector.FinderPattern) bool { return slices.Contains(used, c) }) {
+				continue
+			}
+			p, area, ok := decodeQR(m, t.info())
+			if !ok {
+				continue
+			}
+			read++
+			used = append(used, t.centers[:]...)
+			found = addPayload(found, p)
+			area.wipe(m)
+			s.covered = max(s.covered, area.size()/float64(m.GetWidth()*m.GetHeight()))
+			if s.covered > wholePart {
+				return found
+			}
+		}
+		if read == 0 || len(centers) <= usedCenters {
 			return found
 		}
-		p, area, ok := decodeQR(m, info)
-		if !ok {
-			break
-		}
-		found = addPayload(found, p)
-		area.wipe(m)
-		s.covered = max(s.covered, area.size()/float64(m.GetWidth()*m.GetHeight()))
 	}
-	if len(found) == 0 || s.covered > wholePart {
-		return found
-	}
-	return s.readOtherTriples(m, found)
+	return found
 }
 
 // decodeQR samples and decodes the symbol that three finder patterns span.
@@ -47,61 +70,15 @@ func decodeQR(m *gozxing.BitMatrix, info *detector.FinderPatternInfo) (Payload, 
 	return p, around(info, side/(side-7)), true
 }
 
-// readOtherTriples tries the finder patterns that the detector did not choose:
-// print beside the code may have a better looking false one, and of several
-// codes it mixes the patterns. What it reads is added to found and wiped out, and
-// the rest looked at again.
-func (s *searcher) readOtherTriples(m *gozxing.BitMatrix, found []Payload) []Payload {
-	for {
-		payloads, areas := s.readTriples(m, finderCenters(m))
-		for i, p := range payloads {
-			found = addPayload(found, p)
-			areas[i].wipe(m)
-		}
-		if len(payloads) == 0 || len(found) >= mostPayloads || !s.more() {
-			return found
-		}
-	}
-}
-
-// readTriples tries all triples of centers that may belong to one code.
-func (s *searcher) readTriples(m *gozxing.BitMatrix, centers []*detector.FinderPattern) (found []Payload, areas []quad) {
-	const most = 30 // centers, 10 codes
-	centers = centers[:min(len(centers), most)]
-	used := make([]bool, len(centers))
-	for i, a := range centers {
-		for j, b := range centers[:i] {
-			for k, c := range centers[:j] {
-				if used[i] || used[j] || used[k] || !likelyTriple(a, b, c) {
-					continue
-				}
-				if !s.more() {
-					return found, areas
-				}
-				bl, tl, tr := gozxing.ResultPoint_OrderBestPatterns(a, b, c)
-				info := detector.NewFinderPatternInfo(bl.(*detector.FinderPattern), tl.(*detector.FinderPattern), tr.(*detector.FinderPattern))
-				if p, area, ok := decodeQR(m, info); ok {
-					found, areas = append(found, p), append(areas, area)
-					used[i], used[j], used[k] = true, true, true
-				}
-			}
-		}
-	}
-	return found, areas
-}
-
-// finderCenters lists what looks like a finder pattern, the surest first. The
-// detector's own scan stops and skips rows once it knows two or three patterns,
-// which loses those of other codes, so the rows are walked here: each five runs
-// dark, light, dark, light, dark in the proportions 1:1:3:1:1 are a candidate.
-func finderCenters(m *gozxing.BitMatrix) []*detector.FinderPattern {
-	if m == nil {
-		return nil
-	}
+// finderCenters lists what looks like a finder pattern, the surest first: each
+// five runs dark, light, dark, light, dark in the proportions 1:1:3:1:1 that
+// look the same downwards and aslant. The scan of gozxing's detector skips rows
+// once it knows two or three patterns, which loses those of other codes.
+func (s *searcher) finderCenters(m *gozxing.BitMatrix) []*detector.FinderPattern {
 	const step = 3 // rows; a center has three modules
 	finder := detector.NewFinderPatternFinder(m, nil)
 	row := gozxing.NewBitArray(m.GetWidth())
-	for y := step - 1; y < m.GetHeight(); y += step {
+	for y := step - 1; y < m.GetHeight() && s.more() && len(finder.GetPossibleCenters()) < mostCenters; y += step {
 		row = m.GetRow(y, row)
 		runs := make([]int, 0, 5)
 		for x := row.GetNextSet(0); x < row.GetSize(); {
@@ -122,24 +99,53 @@ func finderCenters(m *gozxing.BitMatrix) []*detector.FinderPattern {
 	return centers
 }
 
-// likelyTriple reports whether three patterns have about the same module size
-// and stand at about a right angle with legs of similar length.
-func likelyTriple(a, b, c *detector.FinderPattern) bool {
-	sizes := []float64{a.GetEstimatedModuleSize(), b.GetEstimatedModuleSize(), c.GetEstimatedModuleSize()}
-	if slices.Max(sizes) > 1.6*slices.Min(sizes) {
-		return false
+// triple is three finder patterns that may belong to one code.
+type triple struct {
+	centers [3]*detector.FinderPattern
+	doubt   float64 // 0 is a small upright square
+}
+
+func (t triple) info() *detector.FinderPatternInfo {
+	bl, tl, tr := gozxing.ResultPoint_OrderBestPatterns(t.centers[0], t.centers[1], t.centers[2])
+	return detector.NewFinderPatternInfo(bl.(*detector.FinderPattern), tl.(*detector.FinderPattern), tr.(*detector.FinderPattern))
+}
+
+// likelyTriples lists the triples that may belong together, the likeliest first.
+func likelyTriples(centers []*detector.FinderPattern) []triple {
+	var list []triple
+	for i, a := range centers {
+		for j, b := range centers[:i] {
+			for _, c := range centers[:j] {
+				if t := (triple{centers: [3]*detector.FinderPattern{a, b, c}}); t.likely() {
+					list = append(list, t)
+				}
+			}
+		}
 	}
-	d := []float64{
+	slices.SortStableFunc(list, func(a, b triple) int { return cmp.Compare(a.doubt, b.doubt) })
+	return list[:min(len(list), mostTries)]
+}
+
+// likely reports whether three patterns have about the same module size and
+// stand at about a right angle with legs of similar length, and sets the doubt.
+func (t *triple) likely() bool {
+	a, b, c := t.centers[0], t.centers[1], t.centers[2]
+	least := min(a.GetEstimatedModuleSize(), b.GetEstimatedModuleSize(), c.GetEstimatedModuleSize())
+	most := max(a.GetEstimatedModuleSize(), b.GetEstimatedModuleSize(), c.GetEstimatedModuleSize())
+	d := [3]float64{
 		gozxing.ResultPoint_Distance(a, b),
 		gozxing.ResultPoint_Distance(b, c),
 		gozxing.ResultPoint_Distance(a, c),
 	}
-	slices.Sort(d)
-	if d[0] < 10*slices.Min(sizes) || d[1] > 1.7*d[0] {
+	slices.Sort(d[:])
+	diagonal := d[2] / math.Hypot(d[0], d[1])
+	if most > 1.8*least || d[0] < 8*least || d[1] > 1.8*d[0] || diagonal < 0.75 || diagonal > 1.25 {
 		return false
 	}
-	hypotenuse := math.Hypot(d[0], d[1])
-	return d[2] > 0.8*hypotenuse && d[2] < 1.2*hypotenuse
+	// Of several codes in a grid the patterns of one stand closest.
+	modules := d[0] / least
+	t.doubt = (d[1]/d[0] - 1) + math.Abs(diagonal-1) + (most/least - 1) + modules/100
+	return true
 }
 
 // quad is a convex four-sided area, its corners in turn.

@@ -35,27 +35,23 @@ func search(ctx context.Context, g *image.Gray) []Payload {
 	steps := []func() []Payload{
 		func() []Payload { s.global = s.view.global(); return s.readQR(s.global) },
 		func() []Payload { s.hybrid = s.view.hybrid(); return s.readQR(s.hybrid) },
-		func() []Payload { s.mean = s.view.localMean(4); return s.readQR(s.mean) },
-		func() []Payload { s.fineMean = s.finer().localMean(4); return s.readQR(s.fineMean) },
-		func() []Payload { return s.readOtherTriples(s.mean, nil) },
+		func() []Payload { s.mean = s.view.means().black(4); return s.readQR(s.mean) },
+		func() []Payload { s.fineMean = s.fineMeans().black(4); return s.readQR(s.fineMean) },
 		func() []Payload { return readDataMatrix(s.hybrid, s.mean) },
 		func() []Payload { return readCode128(s.view) },
-		func() []Payload { return s.readQR(s.finer().localMean(8)) },
+		func() []Payload { return s.readQR(s.fineMeans().black(8)) },
 		func() []Payload { return s.readQR(s.finer().hybrid()) },
 		func() []Payload { return s.readQR(s.view.blur().global()) },
-		func() []Payload { s.fineNear = s.finer().localMean(16); return s.readQR(s.fineNear) },
+		func() []Payload { s.fineNear = s.fineMeans().black(16); return s.readQR(s.fineNear) },
 		func() []Payload { return s.readAroundCenters(s.fineNear) },
 		func() []Payload { return readDataMatrix(s.fineMean) },
 		func() []Payload { return s.readQR(inverted(s.hybrid)) },
 		func() []Payload { return s.readQR(inverted(s.mean)) },
-		func() []Payload { return s.readQR(doubled(s.view.sharpen(4)).localMean(4)) },
-		func() []Payload { return s.readQR(doubled(s.view.blur()).localMean(4)) },
+		func() []Payload { return s.readQR(enlarged(s.view.sharpen(4)).means().black(4)) },
+		func() []Payload { return s.readQR(enlarged(s.view.blur()).means().black(4)) },
 		func() []Payload { return s.readQR(s.view.sharpen(2).hybrid()) },
 		func() []Payload { return s.readQR(s.coarser().global()) },
 		func() []Payload { return s.readQR(s.coarser().hybrid()) },
-		func() []Payload { return s.readOtherTriples(s.fineMean, nil) },
-		func() []Payload { return s.readOtherTriples(inverted(s.hybrid), nil) },
-		func() []Payload { return s.readOtherTriples(s.global, nil) },
 		func() []Payload { return s.readEnlarged() },
 	}
 	for _, step := range steps {
@@ -85,6 +81,8 @@ type searcher struct {
 	view   plane
 	fine   plane // made on demand by finer
 
+	fineSums means // made on demand by fineMeans
+
 	covered float64 // part of the photo that the largest code found fills
 
 	global, hybrid, mean, fineMean, fineNear *gozxing.BitMatrix
@@ -113,13 +111,26 @@ func (s *searcher) finer() plane {
 		case f < s.factor:
 			s.fine = shrink(s.gray, f)
 		default:
-			s.fine = doubled(s.view)
+			s.fine = enlarged(s.view)
 		}
 	}
 	return s.fine
 }
 
-func doubled(p plane) plane { return p.resize(2*p.w, 2*p.h) }
+// fineMeans are the means of the finer photo.
+func (s *searcher) fineMeans() means {
+	if s.fineSums.sums == nil {
+		s.fineSums = s.finer().means()
+	}
+	return s.fineSums
+}
+
+// enlarged is twice as large, but not above fineSide.
+func enlarged(p plane) plane {
+	long := max(p.w, p.h)
+	side := min(2*long, max(long, fineSide))
+	return p.resize(p.w*side/long, p.h*side/long)
+}
 
 // coarser is the photo at 0.7 of the working size, which closes gaps in
 // dotted and badly printed modules.
@@ -133,13 +144,12 @@ func (s *searcher) readEnlarged() []Payload {
 		return nil
 	}
 	for _, strength := range []int{2, 6, 0} {
-		large := s.view.sharpen(strength)
-		large = large.resize(3*large.w, 3*large.h)
+		large := s.view.sharpen(strength).resize(3*s.view.w, 3*s.view.h).means()
 		for _, part := range []int{4, 8} {
 			if !s.more() {
 				return nil
 			}
-			if found := s.readQR(large.localMean(part)); len(found) > 0 {
+			if found := s.readQR(large.black(part)); len(found) > 0 {
 				return found
 			}
 		}
@@ -157,7 +167,7 @@ func (s *searcher) readAroundCenters(m *gozxing.BitMatrix) []Payload {
 		most   = 6  // places
 	)
 	var seen []image.Rectangle
-	for _, c := range finderCenters(m) {
+	for _, c := range s.finderCenters(m) {
 		size := c.GetEstimatedModuleSize()
 		at := image.Pt(int(c.GetX()), int(c.GetY()))
 		if len(seen) == most || !s.more() {
@@ -172,8 +182,9 @@ func (s *searcher) readAroundCenters(m *gozxing.BitMatrix) []Payload {
 		if k := min(4, int(module/size)); k > 1 {
 			part = part.resize(k*part.w, k*part.h)
 		}
+		means := part.means()
 		for _, window := range []int{4, 8} {
-			if found := s.readQR(part.localMean(window)); len(found) > 0 {
+			if found := s.readQR(means.black(window)); len(found) > 0 {
 				return found
 			}
 		}
