@@ -32,6 +32,15 @@ func (p *Portal) ErrorPage(r *edge.Request, f edge.Failure) error {
 	return p.views.failure.render(r, f.Status, page)
 }
 
+// here is the page that was asked for, with the part of the query that says what it shows; "" if it is no path to come back to.
+func here(r *edge.Request) string {
+	var query []string
+	for _, name := range []string{"tab", "q", "provider", "status", "asset", "component", "code", "stock", "next"} {
+		query = append(query, name, r.Query(name))
+	}
+	return ownTarget(withQuery(r.Path(), query...), "")
+}
+
 // advice is what the reader can do about a failure.
 func advice(status int) string {
 	switch {

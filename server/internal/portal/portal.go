@@ -199,7 +199,17 @@ func (p *Portal) postLanguage(r *edge.Request) error {
 		return &edge.Problem{Code: "bad_form", Status: http.StatusBadRequest}
 	}
 	r.SetCookie(edge.Cookie{Name: languageCookie, Value: string(l), Lifetime: 365 * 24 * time.Hour})
-	return r.Redirect(ownTarget(r.FormValue("next"), "/"))
+	return r.Redirect(p.cameFrom(r))
+}
+
+// cameFrom is the page of ours that a form was sent from, by the Referer header (our policy sends it within the site). A hidden
+// field would do too, but it would write the address into pages that must be the same for each address (SEC-1).
+func (p *Portal) cameFrom(r *edge.Request) string {
+	here, ok := strings.CutPrefix(r.Header("Referer"), strings.TrimSuffix(p.opt.PublicURL, "/"))
+	if !ok {
+		return "/"
+	}
+	return ownTarget(here, "/")
 }
 
 // ownTarget is next if it is a path of ours that a GET can answer, else the fallback (SEC-57).

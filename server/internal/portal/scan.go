@@ -14,11 +14,11 @@ import (
 	"github.com/tagwerk/tagwerk/tagging/picture"
 )
 
-// contactPage is what everybody without rights gets for any well-formed code (X-2, SEC-1): whom to call. The only trace of the
-// code is the way back to it after signing in, which the reader brought himself.
+// contactPage is what everybody without rights gets for any well-formed code (X-2, SEC-1): whom to call. It is the same byte for
+// byte for each code, so its way to the sign-in and back is a link relative to the page.
 type contactPage struct {
 	Contact  identity.Provider
-	SignIn   string // path; "" for who is signed in
+	SignIn   string // relative link; "" for who is signed in
 	Language string // of the contact's own texts
 	Foreign  bool   // the payload was none of our codes
 }
@@ -85,6 +85,9 @@ func (p *Portal) getTag(r *edge.Request) error {
 	if err != nil {
 		return p.mistyped(r, typed, err)
 	}
+	if r.Query("sign-in") != "" && !r.Viewer().SignedIn() {
+		return r.Redirect(withQuery("/sign-in", "next", "/t/"+string(code)))
+	}
 	if err := p.limiter.CheckMisses(r.Context()); err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (p *Portal) getTag(r *edge.Request) error {
 	}
 	switch {
 	case !a.Granted:
-		return p.contact(r, a, "/t/"+string(code), false)
+		return p.contact(r, a, "?sign-in=1", false)
 	case slices.Contains(a.Actions, scan.BindLabel):
 		return p.bindForm(r, code, http.StatusOK, "")
 	}
@@ -113,16 +116,14 @@ func (p *Portal) mistyped(r *edge.Request, typed string, err error) error {
 	return p.views.mistyped.render(r, http.StatusNotFound, mistypedPage{Typed: typed, typo: typoOf(e)})
 }
 
-// contact answers a scan without rights. Misses of people who are signed in are counted: they might learn by trying which codes
-// lead somewhere. Strangers get this page for every code, so there is nothing for them to learn (SEC-6).
-func (p *Portal) contact(r *edge.Request, a scan.Answer, back string, foreign bool) error {
+// contact answers a scan without rights, and counts it as a miss of its caller (SEC-6). signIn is the link for who is not signed in.
+func (p *Portal) contact(r *edge.Request, a scan.Answer, signIn string, foreign bool) error {
 	page := contactPage{Contact: a.Provider, Language: string(a.Provider.Locale), Foreign: foreign}
-	if r.Viewer().SignedIn() {
-		if err := p.limiter.Miss(r.Context()); err != nil {
-			return err
-		}
-	} else {
-		page.SignIn = withQuery("/sign-in", "next", back)
+	if err := p.limiter.Miss(r.Context()); err != nil {
+		return err
+	}
+	if !r.Viewer().SignedIn() {
+		page.SignIn = signIn
 	}
 	return p.views.contact.render(r, http.StatusOK, page)
 }
@@ -249,7 +250,7 @@ func (p *Portal) postScan(r *edge.Request) error {
 	if a.Granted && a.Tag != nil {
 		return r.Redirect("/t/" + string(a.Tag.Code))
 	}
-	return p.contact(r, a, "/scan", true)
+	return p.contact(r, a, "/sign-in?next=%2Fscan", true)
 }
 
 // payloadRefused shows what cannot be looked up beside the field.
@@ -308,7 +309,7 @@ func (p *Portal) postScanPhoto(r *edge.Request) error {
 	if a.Granted && a.Tag != nil {
 		return r.Redirect("/t/" + string(a.Tag.Code))
 	}
-	return p.contact(r, a, "/scan", true)
+	return p.contact(r, a, "/sign-in?next=%2Fscan", true)
 }
 
 func (p *Portal) photoRefused(r *edge.Request, key string) error {

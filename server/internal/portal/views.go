@@ -161,7 +161,6 @@ type frame struct {
 	Staff    bool
 	Enrolled bool // may go elsewhere than to the enrolment
 	Name     string
-	Here     string // own path with query, for coming back; "" where that is no page
 	Section  string // entry of the navigation
 	Notice   string // message key of what the last act did
 }
@@ -172,23 +171,11 @@ var notices = []string{"reported", "answered", "status", "photo", "followed", "p
 func (p *Portal) frame(r *edge.Request) frame {
 	v := r.Viewer()
 	f := frame{Lang: language(r), SignedIn: v.SignedIn(), Staff: v.Kind == identity.Staff, Enrolled: !v.MustEnrol, Name: v.Name}
-	if r.Method() == "GET" {
-		f.Here = here(r)
-	}
 	f.Section = section(r.Path())
 	if done := r.Query("done"); slices.Contains(notices, done) {
 		f.Notice = "portal.done." + done
 	}
 	return f
-}
-
-// here is the page that is shown, with the part of the query that says what it shows; "" if it is no path to come back to.
-func here(r *edge.Request) string {
-	var query []string
-	for _, name := range []string{"tab", "q", "provider", "status", "asset", "component", "code", "stock", "next"} {
-		query = append(query, name, r.Query(name))
-	}
-	return ownTarget(withQuery(r.Path(), query...), "")
 }
 
 func section(path string) string {
@@ -241,6 +228,7 @@ func (p *Portal) functions(l locale.Tag) template.FuncMap {
 		"number":    func(v float64) string { return number(l, v) },
 		"inc":       func(i int) int { return i + 1 },
 		"phone":     dialled,
+		"mailbox":   mailbox,
 		"pair":      func(what string, page labelsPage) labelsPart { return labelsPart{what, page} },
 	}
 }
@@ -275,4 +263,10 @@ func dialled(s string) string {
 		}
 		return -1
 	}, strings.ReplaceAll(s, "(0)", ""))
+}
+
+// mailbox parts an e-mail address before the @, where a narrow screen may break it.
+func mailbox(address string) [2]string {
+	i := max(strings.LastIndexByte(address, '@'), 0)
+	return [2]string{address[:i], address[i:]}
 }
