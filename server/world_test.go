@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/notify/push/fcmfake"
 	"github.com/tagwerk/tagwerk/server/locale"
+	"github.com/tagwerk/tagwerk/tagging"
 )
 
 // world is a served demo installation: the real store, the real listener, and the stand-in for FCM.
@@ -334,4 +336,14 @@ func (w *world) tag(code string) asset.Tag {
 	}
 	w.t.Fatalf("no tag %s", code)
 	return asset.Tag{}
+}
+
+// neverMinted is a well-formed code that no label has.
+func neverMinted(t *testing.T) string {
+	t.Helper()
+	code, err := tagging.NewCode(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(code)
 }
