@@ -46,10 +46,10 @@ func TestSimulatedPhotos(t *testing.T) {
 		w, h, n       int
 	}{
 		{4, 1.4, 400, 300, 24},
-		{3, 0.8, 400, 300, 24},
-		{2.5, 0.8, 400, 300, 8},
-		{6, 1.4, 500, 400, 8},
-		{8, 1.4, 1600, 1200, 3},
+		{3, 0.8, 400, 300, 16},
+		{2.5, 0.8, 400, 300, 6},
+		{6, 1.4, 500, 400, 4},
+		{8, 1.4, 1600, 1200, 1},
 	} {
 		t.Run(fmt.Sprintf("%.1f pixels a module, blur %.1f, %d wide", tt.pixels, tt.sigma, tt.w), func(t *testing.T) {
 			for i, code := range someCodes(t, tt.n) {
@@ -120,8 +120,8 @@ func TestPhotoReader(t *testing.T) {
 			u := ownURL(t, c)
 			want[u] = true
 			labels = append(labels, qrLabel(t, u, qr.Q))
-			shots = append(shots, shot{w: 1240, h: 860, pixels: 5, sigma: 0.8, noise: 3,
-				dx: float64(i%6)*200 - 500, dy: float64(i/6)*200 - 300})
+			shots = append(shots, shot{w: 1000, h: 700, pixels: 4, sigma: 0.8, noise: 3,
+				dx: float64(i%6)*160 - 400, dy: float64(i/6)*160 - 240})
 		}
 		got := read(t, asJPEG(t, photograph(rnd, 215, labels, shots), 85))
 		for _, p := range got {

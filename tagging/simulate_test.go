@@ -73,12 +73,9 @@ func draw(pix []float64, w, h int, l label, s shot) {
 	sin, cos := math.Sincos(s.angle)
 	reach := float64(max(l.w, l.h)+2*l.quiet) * s.pixels
 	cx, cy := float64(w)/2+s.dx, float64(h)/2+s.dy
-	const n = 3 // samples a pixel and direction
-	for y := range h {
-		for x := range w {
-			if math.Abs(float64(x)-cx) > reach || math.Abs(float64(y)-cy) > reach {
-				continue
-			}
+	const n = 2 // samples a pixel and direction
+	for y := max(0, int(cy-reach)); y < min(h, int(cy+reach)); y++ {
+		for x := max(0, int(cx-reach)); x < min(w, int(cx+reach)); x++ {
 			sum, hits := 0.0, 0
 			for k := range n * n {
 				px := float64(x) + (float64(k%n)+0.5)/n - cx
