@@ -15,8 +15,8 @@ import (
 var ErrNoCode = errors.New("tagging: no code found in the photo")
 
 const (
-	// searchLimit bounds the search in one photo after decoding. All steps
-	// take about half of it on one core; noise can take more.
+	// searchLimit bounds the search in one photo after decoding, by the clock.
+	// All steps take about half of it on a core of their own; noise takes more.
 	searchLimit = 350 * time.Millisecond
 	// mostPayloads bounds the codes read from one photo: a sheet of labels.
 	mostPayloads = 32
