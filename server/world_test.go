@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,14 +35,16 @@ import (
 
 // world is a served demo installation: the real store, the real listener, and the stand-in for FCM.
 type world struct {
-	t      *testing.T
-	app    *server.App
-	sample server.Sample
-	url    string
-	fcm    *fcmfake.Server
-	client *http.Client
-	logs   *syncBuffer
-	ahead  atomic.Int64 // nanoseconds by which the server's clock is ahead
+	t       *testing.T
+	app     *server.App
+	sample  server.Sample
+	url     string
+	fcm     *fcmfake.Server
+	client  *http.Client
+	logs    *syncBuffer
+	runtime server.Runtime
+	stop    func()
+	ahead   atomic.Int64 // nanoseconds by which the server's clock is ahead
 }
 
 // advance moves the server's clock.
@@ -97,20 +100,10 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 	for _, o := range options {
 		o(&c, &rt)
 	}
-	if w.app, err = server.Open(t.Context(), c, rt); err != nil {
-		t.Fatal(err)
-	}
-	if w.sample, err = w.app.MakeSample(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.app.Serve(ctx, ln) }()
+	w.runtime = rt
+	w.serve(c, ln)
 	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
-		}
+		w.stop()
 		if t.Failed() {
 			t.Logf("log of the server:\n%s", w.logs.String())
 		}
@@ -120,6 +113,38 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 	w.client = &http.Client{Transport: transport, Timeout: 30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return w
+}
+
+// serve opens the installation and answers on the listener until stop.
+func (w *world) serve(c server.Config, ln net.Listener) {
+	w.t.Helper()
+	var err error
+	if w.app, err = server.Open(w.t.Context(), c, w.runtime); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.sample, err = w.app.MakeSample(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.app.Serve(ctx, ln) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("serve: %v", err)
+		}
+	})
+}
+
+// restart stops the server and starts it again on its data with another configuration; passwords are new.
+func (w *world) restart(c server.Config) {
+	w.t.Helper()
+	w.stop()
+	ln, err := net.Listen("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.serve(c, ln)
 }
 
 // user returns the sign-in of a sample person by the start of the e-mail address.

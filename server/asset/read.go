@@ -241,7 +241,7 @@ func (c *Component) As(a Access) Component {
 // component reads a component and the access to its asset; it does the same work when there is none (SEC-1).
 func (s *Service) component(ctx context.Context, v identity.Viewer, id string) (*Component, Access, error) {
 	c, err := s.components.Get(ctx, id)
-	asset := nowhere
+	asset := decoy(id)
 	if err == nil {
 		asset = c.Asset
 	} else if notFound(err) != ErrNotFound {
@@ -254,8 +254,9 @@ func (s *Service) component(ctx context.Context, v identity.Viewer, id string) (
 	return c, a, nil
 }
 
-// nowhere is an id that no document has; it is looked up where a real id is missing, so that both ways cost the same.
-const nowhere = "-"
+// decoy is an id that no document has, another one for each id: it is looked up where the next id is missing, so that a code that
+// leads nowhere costs as many reads, cached or not, as one that leads to what the viewer may not see (SEC-1).
+func decoy(id string) string { return "-" + id }
 
 // Tagged is what a scanned tag leads to, as this viewer may see it.
 type Tagged struct {
@@ -272,7 +273,7 @@ func (s *Service) ByCode(ctx context.Context, v identity.Viewer, code tagging.Co
 	if err != nil && notFound(err) != ErrNotFound {
 		return Tagged{}, err
 	}
-	component := nowhere
+	component := decoy(string(code))
 	if t != nil && t.Component != "" {
 		component = t.Component
 	}
