@@ -225,7 +225,12 @@ func (c Collection[T]) InsertAll(ctx context.Context, ids []string, values []*T)
 	if err != nil {
 		return err
 	}
-	return errors.Join(results...)
+	for _, err := range results {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func encode(v any) ([]byte, error) {

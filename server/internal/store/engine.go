@@ -106,7 +106,7 @@ type Query struct {
 	Limit int
 }
 
-// Page is one page of a query. Next is empty on the last page.
+// Page is one page of a query. Next is empty on the last page. Docs is shared like the documents in it and must not be changed.
 type Page struct {
 	Docs []Doc
 	Next string
