@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/tagwerk/tagwerk/mobileapi"
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
@@ -51,6 +53,11 @@ type Runtime struct {
 	TLS    *tls.Config
 	// Limits replaces the table of rates, for load tests; nil means edge.DefaultLimits.
 	Limits []edge.Limit
+	// CacheBytes replaces the size of the store's cache, 0 turning it off, to measure what it is worth; nil means that of
+	// sqlite.Defaults.
+	CacheBytes *int64
+	// Hash replaces the parameters of password hashes, to sign in thousands for a load test; nil means those of SEC-27.
+	Hash *argon2id.Params
 }
 
 // App is an opened installation: the domain over its store, and the HTTP server that is not listening yet.
@@ -87,6 +94,9 @@ func Open(ctx context.Context, c Config, rt Runtime) (_ *App, err error) {
 	}
 	o := sqlite.Defaults(c.Data)
 	o.Logger = a.log
+	if rt.CacheBytes != nil {
+		o.CacheBytes = *rt.CacheBytes
+	}
 	if a.engine, err = sqlite.Open(ctx, o); err != nil {
 		return nil, explain(c, err)
 	}
@@ -107,7 +117,7 @@ func Open(ctx context.Context, c Config, rt Runtime) (_ *App, err error) {
 		return nil, err
 	}
 	pictures := picture.NewReader(decoders)
-	if err := a.domain(key, catalogue, pictures); err != nil {
+	if err := a.domain(rt, key, catalogue, pictures); err != nil {
 		return nil, err
 	}
 	if err := a.outwards(ctx); err != nil {
@@ -130,8 +140,8 @@ func explain(c Config, err error) error {
 	return fmt.Errorf("data folder %s: %w", c.Data, err)
 }
 
-func (a *App) domain(key [32]byte, catalogue *locale.Catalogue, pictures *picture.Reader) (err error) {
-	a.People, err = identity.New(identity.Options{Engine: a.engine, Now: a.now, Rand: rand.Reader, Key: key, Logger: a.log,
+func (a *App) domain(rt Runtime, key [32]byte, catalogue *locale.Catalogue, pictures *picture.Reader) (err error) {
+	a.People, err = identity.New(identity.Options{Engine: a.engine, Now: a.now, Rand: rand.Reader, Key: key, Logger: a.log, HashParams: rt.Hash,
 		Policy: identity.Policy{RequireStaffFactor: a.Config.StaffFactor == "required"}})
 	if err != nil {
 		return err
