@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/tagwerk/tagwerk/server/edge"
 )
@@ -27,9 +28,22 @@ func (p *Portal) ErrorPage(r *edge.Request, f edge.Failure) error {
 	case f.Code == "second_factor_required":
 		return r.Redirect("/account/second-factor")
 	}
+	f.Title, f.Detail = p.retell(r, f.Code, "title", f.Title), p.retell(r, f.Code, "detail", f.Detail)
 	page := failurePage{Title: f.Title, Detail: f.Detail, Fields: f.Fields, RequestID: f.RequestID, SignIn: f.Status == http.StatusUnauthorized,
 		Advice: advice(f.Status)}
 	return p.views.failure.render(r, f.Status, page)
+}
+
+// retell says a text of a failure in the language chosen in this browser, which edge does not know. A text with values stays as
+// edge told it.
+func (p *Portal) retell(r *edge.Request, code, part, told string) string {
+	if language(r) == r.Locale() {
+		return told
+	}
+	if text := p.text(r, "problem."+code+"."+part, nil); !strings.Contains(text, "<no value>") && !strings.HasPrefix(text, "⟦") {
+		return text
+	}
+	return told
 }
 
 // here is the page that was asked for, with the part of the query that says what it shows; "" if it is no path to come back to.

@@ -139,8 +139,11 @@ func (p *Portal) postLabels(r *edge.Request) error {
 	refuse := func(status int) error { return p.showLabels(r, status, value("stock"), page) }
 
 	order := asset.SheetOrder{Stock: value("stock")}
+	stock, known := labels.FindStock(order.Stock)
+	if !known {
+		return refuse(http.StatusUnprocessableEntity)
+	}
 	start, err := strconv.Atoi(strings.TrimSpace(first(page.Start, "1")))
-	stock, _ := labels.FindStock(order.Stock)
 	if err != nil || start < 1 || start > max(1, stock.PerPage()) {
 		page.StartError = "portal.labels.start_range"
 		return refuse(http.StatusUnprocessableEntity)
