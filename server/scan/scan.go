@@ -119,7 +119,8 @@ func (r *Resolver) Payload(ctx context.Context, v identity.Viewer, host, payload
 	if reading.Has("not_an_identifier") {
 		return Answer{}, ErrNoIdentifier
 	}
-	if reading.Has("own_check_failed") {
+	// The barcode of a trade item has 13 digits too; one with a right check digit is no mistyped code of ours.
+	if reading.Has("own_check_failed") && !tagging.CheckGS1Mod10.Valid(payload) {
 		var typo *tagging.CodeError
 		if _, err := tagging.ParseCode(lastSegment(payload)); errors.As(err, &typo) {
 			return Answer{}, err

@@ -32,24 +32,27 @@ function show(thumbs, files) {
 for (const form of document.querySelectorAll('form[data-photos]')) {
   const input = form.querySelector('input[type=file]');
   const thumbs = form.querySelector('[data-thumbs]');
-  let shrinking = Promise.resolve();
+  let shrinking = null;
   input?.addEventListener('change', () => {
     const chosen = [...input.files];
     const most = Number(input.dataset.max || 1);
     input.setCustomValidity(chosen.length > most ? input.dataset.tooMany || '' : '');
-    shrinking = Promise.all(chosen.map(smaller)).then((files) => {
+    const mine = Promise.all(chosen.map(smaller)).then((files) => {
+      if (mine !== shrinking) return;
       const list = new DataTransfer();
       files.forEach((file) => list.items.add(file));
       input.files = list.files;
       show(thumbs, files);
-    }).catch(() => {});
+    }).catch(() => {}).finally(() => {
+      if (mine === shrinking) shrinking = null;
+    });
+    shrinking = mine;
   });
-  form.addEventListener('submit', async (event) => {
-    if (form.dataset.ready) return;
+  // Sent too early, the form waits; it goes out in a task of its own, because a form cannot be sent while its submit event runs.
+  form.addEventListener('submit', (event) => {
+    if (!shrinking) return;
     event.preventDefault();
-    await shrinking;
-    form.dataset.ready = 'yes';
-    form.requestSubmit(event.submitter);
-    setTimeout(() => { delete form.dataset.ready; }, 3000);
+    const button = event.submitter;
+    shrinking.then(() => setTimeout(() => form.requestSubmit(button)));
   });
 }
