@@ -130,6 +130,9 @@ func (a *api) scanPhoto(ctx context.Context, _ *struct{}) (*Out[PhotoAnswer], er
 	if err := a.misses.CheckMisses(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.misses.StrangerPhoto(ctx); err != nil {
+		return nil, err
+	}
 	read, err := a.Photos.Read(ctx, file)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"time"
+	_ "time/tzdata" // the final image has no zone files
 )
 
 // Config is what an operator sets. The tags of its fields are the one table from which the command line, its help, the
@@ -26,6 +28,7 @@ type Config struct {
 	URLAliases     string `name:"url-aliases" env:"TAGWERK_URL_ALIASES" help:"Other hosts that labels were printed with, each with the id of the provider whose contact a finder sees there: old.example.com=ID,scan.example.se=ID."`
 	Contact        string `name:"contact" env:"TAGWERK_CONTACT" help:"Id of the provider whose contact a finder sees on all other hosts; without it the first one in the order of names."`
 	StaffFactor    string `name:"staff-second-factor" env:"TAGWERK_STAFF_SECOND_FACTOR" default:"required" enum:"required,optional" help:"Whether staff must set up a second factor before anything else."`
+	TimeZone       string `name:"time-zone" env:"TAGWERK_TIME_ZONE" default:"Europe/Berlin" help:"Zone in which pages show times, by its IANA name."`
 	LogLevel       string `name:"log-level" env:"TAGWERK_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"The least level that is logged, one JSON line an event."`
 }
 
@@ -73,6 +76,9 @@ func (c Config) Validate() error {
 	}
 	if c.StaffFactor != "required" && c.StaffFactor != "optional" {
 		bad("TAGWERK_STAFF_SECOND_FACTOR", "%q is neither required nor optional", c.StaffFactor)
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		bad("TAGWERK_TIME_ZONE", "%v", err)
 	}
 	if c.FCMCredentials != "" {
 		if _, err := os.Stat(c.FCMCredentials); err != nil {

@@ -178,9 +178,13 @@ func (b *sampler) appointments(ctx context.Context, v identity.Viewer, a asset.A
 	if v.Provider == b.swedish.Provider {
 		language = locale.Swedish
 	}
+	zone, err := time.LoadLocation(b.app.Config.TimeZone)
+	if err != nil {
+		return err
+	}
 	at := func(days, hour int) store.Time {
-		d := b.today.AddDate(0, 0, days).UTC()
-		return store.At(time.Date(d.Year(), d.Month(), d.Day(), hour, 0, 0, 0, time.UTC))
+		d := b.today.In(zone).AddDate(0, 0, days)
+		return store.At(time.Date(d.Year(), d.Month(), d.Day(), hour, 0, 0, 0, zone))
 	}
 	s := subjects[language]
 	for _, p := range []asset.Appointment{

@@ -183,8 +183,13 @@ func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, p
 		hosts = append(hosts, host)
 	}
 	a.Scan = scan.New(scan.Options{Assets: a.Assets, Desk: a.Desk, People: a.People, Hosts: hosts, Contacts: aliases, Contact: a.Config.Contact})
+	zone, err := time.LoadLocation(a.Config.TimeZone)
+	if err != nil {
+		return err
+	}
 	pages, err := portal.New(portal.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos,
-		Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log, PushConfigured: a.worker.Push != nil})
+		Catalogue: catalogue, PublicURL: a.Config.PublicURL, Hosts: hosts, Now: a.now, Logger: a.log, Zone: zone, Key: key,
+		PushConfigured: a.worker.Push != nil, RequireStaffFactor: a.Config.StaffFactor == "required"})
 	if err != nil {
 		return err
 	}
@@ -246,6 +251,8 @@ func (a *App) Close() error { return a.engine.Close() }
 func (a *App) housekeeping(ctx context.Context) {
 	t := time.NewTicker(10 * time.Minute)
 	defer t.Stop()
+	// A full disk must not keep the sweep from making room.
+	ctx = store.Essential(ctx)
 	for {
 		select {
 		case <-ctx.Done():

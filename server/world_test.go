@@ -94,7 +94,7 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 		t.Fatal(err)
 	}
 	w.url = "http://" + ln.Addr().String()
-	c := server.Config{PublicURL: w.url, Data: t.TempDir(), StaffFactor: "optional", FCMCredentials: credentials, FCMEndpoint: w.fcm.URL()}
+	c := server.Config{PublicURL: w.url, Data: t.TempDir(), StaffFactor: "optional", TimeZone: "Europe/Stockholm", FCMCredentials: credentials, FCMEndpoint: w.fcm.URL()}
 	now := func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 	rt := server.Runtime{Now: now, Logger: slog.New(slog.NewJSONHandler(w.logs, nil)), Limits: free()}
 	for _, o := range options {

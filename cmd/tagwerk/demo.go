@@ -28,7 +28,7 @@ type demoCmd struct {
 
 // Run opens the demo, prints what to try, and serves until the process is told to stop.
 func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
-	config := server.Config{Data: c.Data, StaffFactor: "optional", FCMCredentials: c.FCMCredentials, FCMEndpoint: c.FCMEndpoint, LogLevel: c.LogLevel}
+	config := server.Config{Data: c.Data, StaffFactor: "optional", TimeZone: "Europe/Berlin", FCMCredentials: c.FCMCredentials, FCMEndpoint: c.FCMEndpoint, LogLevel: c.LogLevel}
 	if config.Data == "" {
 		if config.Data, err = os.MkdirTemp("", "tagwerk-demo-"); err != nil {
 			return err

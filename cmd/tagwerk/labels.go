@@ -174,7 +174,7 @@ func withApp(ctx context.Context, data, publicURL string, do func(*server.App) e
 	if publicURL == "" {
 		publicURL = "https://localhost"
 	}
-	app, err := server.Open(ctx, server.Config{Data: data, PublicURL: publicURL, StaffFactor: "required"}, server.Runtime{})
+	app, err := server.Open(ctx, server.Config{Data: data, PublicURL: publicURL, StaffFactor: "required", TimeZone: "UTC"}, server.Runtime{})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (openAPICmd) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	app, err := server.Open(ctx, server.Config{PublicURL: "https://localhost", Data: dir, StaffFactor: "required"}, server.Runtime{})
+	app, err := server.Open(ctx, server.Config{PublicURL: "https://localhost", Data: dir, StaffFactor: "required", TimeZone: "UTC"}, server.Runtime{})
 	if err != nil {
 		return err
 	}

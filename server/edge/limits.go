@@ -46,6 +46,7 @@ func DefaultLimits() []Limit {
 		{"scan_miss", 30, time.Minute, "E3: unknown codes of one address; people mistype a few, guessers need millions"},
 		{"scan_miss_total", 1200, time.Minute, "E3: unknown codes of all addresses together, against guessing from many"},
 		{"photo", 30, time.Minute, "decoding costs up to 0.5 s of a core (SEC-11)"},
+		{"photo_stranger", 6, time.Minute, "a finder photographs one label; decoding is the costliest thing a stranger may ask for (SEC-11)"},
 		{"report", 30, 10 * time.Minute, "a person describes at most a few faults in ten minutes (SEC-67)"},
 		{"sheet", 10, time.Minute, "a label sheet costs up to a second of a core (SEC-73)"},
 		{"sign_in", 10, 15 * time.Minute, "B1: tries for one account from one address (SEC-29)"},

@@ -28,3 +28,14 @@ func (l *Limiter) Miss(ctx context.Context) error {
 	}
 	return nil
 }
+
+// StrangerPhoto counts a photo of somebody who is not signed in, by network: strangers may have few decoded (SEC-11).
+func (l *Limiter) StrangerPhoto(ctx context.Context) error {
+	if ViewerFrom(ctx).SignedIn() {
+		return nil
+	}
+	if d := l.Allow("photo_stranger", AddressKey(ClientIPFrom(ctx))); !d.OK {
+		return d.Problem()
+	}
+	return nil
+}

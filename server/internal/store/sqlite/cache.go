@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"container/list"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -15,50 +14,93 @@ import (
 // an answered write can come into a cache, however slow the loader is.
 type generation = atomic.Uint64
 
-// lru is a map bounded by bytes that forgets what was not used for longest. It is not safe for concurrent use.
-type lru[K comparable, V any] struct {
-	most, used int64
-	entries    map[K]*list.Element
-	order      list.List
+// sieve is a map bounded by bytes, from the hash of a key, that forgets first what was never read again since the hand last
+// came by: the SIEVE algorithm (Zhang et al., NSDI 2024). Unlike a list in the order of use, a hit moves nothing, so that it
+// touches no memory but its own entry, and a long scan does not drive out what is read all the time. The value holds the key:
+// who gets one compares it, for two keys may share a hash. A sieve is not safe for concurrent use.
+type sieve[V any] struct {
+	most, used           int64
+	entries              map[uint64]*sieveEntry[V]
+	newest, oldest, hand *sieveEntry[V]
 }
 
-type lruEntry[K comparable, V any] struct {
-	key   K
-	value V
-	size  int64
+type sieveEntry[V any] struct {
+	hash         uint64
+	read         bool
+	size         int64
+	newer, older *sieveEntry[V]
+	value        V
 }
 
-func newLRU[K comparable, V any](most int64) *lru[K, V] {
-	return &lru[K, V]{most: most, entries: map[K]*list.Element{}}
+func newSieve[V any](most int64) *sieve[V] {
+	return &sieve[V]{most: most, entries: map[uint64]*sieveEntry[V]{}}
 }
 
-func (c *lru[K, V]) get(key K) (v V, ok bool) {
-	el, ok := c.entries[key]
-	if !ok {
-		return v, false
+// get returns the value of a hash, nil if there is none. It may be changed in place as long as its size stays.
+func (c *sieve[V]) get(hash uint64) *V {
+	e := c.entries[hash]
+	if e == nil {
+		return nil
 	}
-	c.order.MoveToFront(el)
-	return el.Value.(*lruEntry[K, V]).value, true
+	e.read = true
+	return &e.value
 }
 
 // put keeps a value unless it would take over a quarter of the room.
-func (c *lru[K, V]) put(key K, value V, size int64) {
-	c.drop(key)
+func (c *sieve[V]) put(hash uint64, value V, size int64) {
+	c.drop(hash)
 	if size > c.most/4 {
 		return
 	}
 	for c.used+size > c.most {
-		c.drop(c.order.Back().Value.(*lruEntry[K, V]).key)
+		c.evict()
 	}
-	c.entries[key] = c.order.PushFront(&lruEntry[K, V]{key, value, size})
+	e := &sieveEntry[V]{hash: hash, size: size, older: c.newest, value: value}
+	if c.newest != nil {
+		c.newest.newer = e
+	} else {
+		c.oldest = e
+	}
+	c.newest = e
+	c.entries[hash] = e
 	c.used += size
 }
 
-func (c *lru[K, V]) drop(key K) {
-	if el, ok := c.entries[key]; ok {
-		c.used -= el.Value.(*lruEntry[K, V]).size
-		c.order.Remove(el)
-		delete(c.entries, key)
+// evict moves the hand towards newer entries, around at the end, up to one that was not read since it last came by.
+func (c *sieve[V]) evict() {
+	for {
+		if c.hand == nil {
+			c.hand = c.oldest
+		}
+		e := c.hand
+		if !e.read {
+			c.drop(e.hash)
+			return
+		}
+		e.read = false
+		c.hand = e.newer
+	}
+}
+
+func (c *sieve[V]) drop(hash uint64) {
+	e := c.entries[hash]
+	if e == nil {
+		return
+	}
+	delete(c.entries, hash)
+	c.used -= e.size
+	if c.hand == e {
+		c.hand = e.newer
+	}
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else {
+		c.newest = e.older
+	}
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else {
+		c.oldest = e.newer
 	}
 }
 
@@ -84,10 +126,15 @@ type docCache struct {
 	shards [shardCount]docShard
 }
 
+type cachedDoc struct {
+	ref store.Ref
+	doc store.Doc
+}
+
 type docShard struct {
 	gen    generation
 	mu     sync.Mutex
-	docs   *lru[store.Ref, store.Doc]
+	docs   *sieve[cachedDoc]
 	fenced map[store.Ref]struct{}
 	_      [64]byte
 }
@@ -95,21 +142,25 @@ type docShard struct {
 func newDocCache(bytes int64) *docCache {
 	c := &docCache{seed: maphash.MakeSeed()}
 	for i := range c.shards {
-		c.shards[i].docs = newLRU[store.Ref, store.Doc](bytes / shardCount)
+		c.shards[i].docs = newSieve[cachedDoc](bytes / shardCount)
 		c.shards[i].fenced = map[store.Ref]struct{}{}
 	}
 	return c
 }
 
-func (c *docCache) index(ref store.Ref) int {
-	return int(maphash.Comparable(c.seed, ref) % shardCount)
-}
+func (c *docCache) hash(ref store.Ref) uint64 { return maphash.Comparable(c.seed, ref) }
+
+func (c *docCache) index(ref store.Ref) int { return int(c.hash(ref) % shardCount) }
 
 func (c *docCache) get(ref store.Ref) (store.Doc, bool) {
-	s := &c.shards[c.index(ref)]
+	hash := c.hash(ref)
+	s := &c.shards[hash%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.docs.get(ref)
+	if held := s.docs.get(hash); held != nil && held.ref == ref {
+		return held.doc, true
+	}
+	return store.Doc{}, false
 }
 
 // getMany answers all documents of one moment, or false.
@@ -143,11 +194,12 @@ func (c *docCache) mark(ref store.Ref) uint64 { return c.shards[c.index(ref)].ge
 // put offers a loaded document and returns the one to use: that of the cache if it holds the same revision, so that readers
 // share what was decoded.
 func (c *docCache) put(ref store.Ref, doc store.Doc, mark uint64) store.Doc {
-	s := &c.shards[c.index(ref)]
+	hash := c.hash(ref)
+	s := &c.shards[hash%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if held, ok := s.docs.get(ref); ok && held.Ver == doc.Ver && bytes.Equal(held.Body, doc.Body) {
-		return held
+	if held := s.docs.get(hash); held != nil && held.ref == ref && held.doc.Ver == doc.Ver && bytes.Equal(held.doc.Body, doc.Body) {
+		return held.doc
 	}
 	if _, fenced := s.fenced[ref]; fenced || s.gen.Load() != mark || len(doc.Body) > largestCached {
 		return doc
@@ -156,7 +208,7 @@ func (c *docCache) put(ref store.Ref, doc store.Doc, mark uint64) store.Doc {
 		doc.Memo = new(store.Memo)
 	}
 	// The decoded form is taken to be twice as large as its text.
-	s.docs.put(ref, doc, entryCost+int64(len(ref.ID)+3*len(doc.Body)))
+	s.docs.put(hash, cachedDoc{ref, doc}, entryCost+int64(len(ref.ID)+3*len(doc.Body)))
 	return doc
 }
 
@@ -177,24 +229,25 @@ func (c *docCache) release(refs []store.Ref, committed bool) {
 		defer c.epoch.Add(1)
 	}
 	for _, ref := range refs {
-		s := &c.shards[c.index(ref)]
+		hash := c.hash(ref)
+		s := &c.shards[hash%shardCount]
 		s.mu.Lock()
 		if committed {
 			s.gen.Add(1)
-			s.docs.drop(ref)
+			// Of two documents of one hash this may be the other, which is loaded again.
+			s.docs.drop(hash)
 		}
 		delete(s.fenced, ref)
 		s.mu.Unlock()
 	}
 }
 
-// pageKey names a page: the collection and all that its query says.
-type pageKey struct{ collection, query string }
-
-// cachedPage is a page and the generation of its collection before it was loaded: it holds while that is unchanged.
+// cachedPage is a page with its query, and the generation of its collection before it was loaded: it holds while that is
+// unchanged.
 type cachedPage struct {
-	page store.Page
-	gen  uint64
+	query string // see appendQuery
+	page  store.Page
+	gen   uint64
 }
 
 // pageCache keeps the answers of small queries, such as the look-up by a unique field.
@@ -202,7 +255,7 @@ type pageCache struct {
 	seed   maphash.Seed
 	shards [shardCount]struct {
 		mu    sync.Mutex
-		pages *lru[pageKey, cachedPage]
+		pages *sieve[cachedPage]
 		_     [64]byte
 	}
 }
@@ -210,30 +263,34 @@ type pageCache struct {
 func newPageCache(bytes int64) *pageCache {
 	c := &pageCache{seed: maphash.MakeSeed()}
 	for i := range c.shards {
-		c.shards[i].pages = newLRU[pageKey, cachedPage](bytes / shardCount)
+		c.shards[i].pages = newSieve[cachedPage](bytes / shardCount)
 	}
 	return c
 }
 
-// get returns the page if it is of generation gen.
-func (c *pageCache) get(key pageKey, gen uint64) (store.Page, bool) {
-	s := &c.shards[maphash.Comparable(c.seed, key)%shardCount]
+// get returns the page of a query if it is of generation gen.
+func (c *pageCache) get(query []byte, gen uint64) (store.Page, bool) {
+	hash := maphash.Bytes(c.seed, query)
+	s := &c.shards[hash%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held, ok := s.pages.get(key)
-	return held.page, ok && held.gen == gen
+	if held := s.pages.get(hash); held != nil && held.gen == gen && held.query == string(query) {
+		return held.page, true
+	}
+	return store.Page{}, false
 }
 
-func (c *pageCache) put(key pageKey, page store.Page, gen uint64) {
-	size := int64(entryCost + len(key.query) + len(page.Next))
+func (c *pageCache) put(query []byte, page store.Page, gen uint64) {
+	size := int64(entryCost + len(query) + len(page.Next))
 	for _, doc := range page.Docs {
 		size += entryCost + int64(len(doc.ID)+3*len(doc.Body))
 	}
 	if size > largestCached {
 		return
 	}
-	s := &c.shards[maphash.Comparable(c.seed, key)%shardCount]
+	hash := maphash.Bytes(c.seed, query)
+	s := &c.shards[hash%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pages.put(key, cachedPage{page, gen}, size)
+	s.pages.put(hash, cachedPage{string(query), page, gen}, size)
 }

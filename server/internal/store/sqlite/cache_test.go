@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/tagwerk/tagwerk/server/internal/store"
 )
 
@@ -61,7 +63,7 @@ func TestDocCache(t *testing.T) {
 		put(c, "b", 1)
 		release := change(c, "a", "b")
 		// The commit is done, the drop is not: a loader that sees the new document keeps it for itself.
-		c.shards[c.index(ref("a"))].docs.drop(ref("a"))
+		c.shards[c.index(ref("a"))].docs.drop(c.hash(ref("a")))
 		if got := c.put(ref("a"), doc("a", 2), c.mark(ref("a"))); got.Ver != 2 {
 			t.Fatalf("%+v", got)
 		}
@@ -100,8 +102,8 @@ func TestDocCache(t *testing.T) {
 			s := c.shards[i].docs
 			used += s.used
 			n += len(s.entries)
-			if s.order.Len() != len(s.entries) || s.used > s.most {
-				t.Fatalf("shard %d: %d in order, %d entries, %d of %d bytes", i, s.order.Len(), len(s.entries), s.used, s.most)
+			if s.used > s.most {
+				t.Fatalf("shard %d: %d of %d bytes", i, s.used, s.most)
 			}
 		}
 		if used > most || n < 300 {
@@ -113,15 +115,74 @@ func TestDocCache(t *testing.T) {
 	})
 }
 
+// TestSieve compares the cache's order and size with a plain list after random calls, and counts hits under a scan.
+func TestSieve(t *testing.T) {
+	t.Run("against a model", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			const most = 100
+			c := newSieve[int](most)
+			model := map[uint64]int{}
+			for range rapid.IntRange(1, 200).Draw(t, "calls") {
+				hash := rapid.Uint64Range(0, 30).Draw(t, "hash")
+				switch rapid.IntRange(0, 2).Draw(t, "call") {
+				case 0:
+					size := rapid.Int64Range(1, 30).Draw(t, "size")
+					c.put(hash, int(size), size)
+					model[hash] = int(size)
+					if v := c.get(hash); (v != nil) != (size <= most/4) {
+						t.Fatalf("a value of %d bytes of %d: %v", size, most, v)
+					}
+				case 1:
+					if v := c.get(hash); v != nil && *v != model[hash] {
+						t.Fatalf("%d: %d, want %d", hash, *v, model[hash])
+					}
+				case 2:
+					c.drop(hash)
+					if c.get(hash) != nil {
+						t.Fatalf("%d is there after its drop", hash)
+					}
+				}
+				n, used, hand := 0, int64(0), c.hand == nil
+				for e, before := c.oldest, (*sieveEntry[int])(nil); e != nil; e, before = e.newer, e {
+					if e.older != before || c.entries[e.hash] != e {
+						t.Fatal("the list is broken")
+					}
+					n, used, hand = n+1, used+e.size, hand || e == c.hand
+				}
+				if n != len(c.entries) || used != c.used || used > most || !hand {
+					t.Fatalf("%d of %d entries in the list, %d bytes counted as %d, hand in the list: %v", n, len(c.entries), used, c.used, hand)
+				}
+			}
+		})
+	})
+	t.Run("what is read stays while a scan goes by", func(t *testing.T) {
+		c := newSieve[int](100)
+		for i := range uint64(50) {
+			c.put(i, 0, 1)
+		}
+		for i := range uint64(10_000) {
+			for hot := range uint64(50) {
+				if c.get(hot) == nil {
+					t.Fatalf("%d was driven out by the scan at %d", hot, i)
+				}
+			}
+			c.put(1000+i, 0, 1)
+		}
+	})
+}
+
 func TestPageCache(t *testing.T) {
 	c := newPageCache(1 << 20)
-	key := pageKey{"c", "q"}
+	key := []byte("q")
 	c.put(key, store.Page{Next: "n"}, 4)
 	if p, ok := c.get(key, 4); !ok || p.Next != "n" {
 		t.Fatal("not held")
 	}
 	if _, ok := c.get(key, 5); ok {
 		t.Fatal("held over a commit")
+	}
+	if _, ok := c.get([]byte("p"), 4); ok {
+		t.Fatal("another query's page")
 	}
 	keys := map[string]bool{}
 	tab, err := newTable(planSpec())
@@ -132,14 +193,14 @@ func TestPageCache(t *testing.T) {
 		{Index: "abc", Limit: 1}, {Index: "abc", Limit: 2}, {Index: "abc", Limit: 1, Desc: true}, {Index: "ab", Limit: 1},
 		{Index: "abc", Limit: 1, Eq: []any{"x"}}, {Index: "abc", Limit: 1, Lo: "x"}, {Index: "abc", Limit: 1, Hi: "x"},
 		{Index: "abc", Limit: 1, Eq: []any{int64(1)}}, {Index: "abc", Limit: 1, Eq: []any{"1"}}, {Index: "abc", Limit: 1, Eq: []any{true}}, {Index: "abc", Limit: 1, Eq: []any{"true"}},
-		{Index: "abc", Limit: 1, Eq: []any{"x", "y"}}, {Index: "abc", Limit: 1, Eq: []any{`x" "y`}}, {Index: "abc", Limit: 1, Eq: []any{"x"}, Lo: "y"}, {Index: "abc", Limit: 1, Lo: "-"},
+		{Index: "abc", Limit: 1, Eq: []any{"x", "y"}}, {Index: "abc", Limit: 1, Eq: []any{`x" "y`}}, {Index: "abc", Limit: 1, Eq: []any{"x"}, Lo: "y"}, {Index: "abc", Limit: 1, Lo: "-"}, {Index: "abc", Limit: 1, Eq: []any{"x 1:y"}},
 	}
 	for _, q := range queries {
 		p, err := tab.layout.Plan(q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys[queryKey(p, q.After)] = true
+		keys[string(appendQuery(nil, "c", p, q.After))] = true
 	}
 	if len(keys) != len(queries) {
 		t.Fatalf("%d queries have %d keys", len(queries), len(keys))

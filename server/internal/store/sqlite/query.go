@@ -201,37 +201,45 @@ func (e *Engine) Find(ctx context.Context, collection string, q store.Query) (st
 	if e.pages == nil {
 		return e.find(ctx, t, plan)
 	}
-	key, gen := pageKey{collection, queryKey(plan, q.After)}, t.gen.Load()
-	if page, ok := e.pages.get(key, gen); ok {
+	query, gen := appendQuery(make([]byte, 0, 128), collection, plan, q.After), t.gen.Load()
+	if page, ok := e.pages.get(query, gen); ok {
 		return page, nil
 	}
 	page, err := e.find(ctx, t, plan)
 	if err == nil {
-		e.pages.put(key, page, gen)
+		e.pages.put(query, page, gen)
 	}
 	return page, err
 }
 
-// queryKey writes a plan so that different plans have different keys.
-func queryKey(p store.Plan, after string) string {
-	b := make([]byte, 0, 96)
+// appendQuery writes a plan so that different plans have different texts.
+func appendQuery(b []byte, collection string, p store.Plan, after string) []byte {
+	b = append(append(b, collection...), ' ')
 	b = append(b, p.Index.Name...)
 	b = strconv.AppendBool(append(b, ' '), p.Desc)
 	b = strconv.AppendInt(append(b, ' '), int64(p.Limit), 10)
 	b = strconv.AppendInt(append(b, ' '), int64(len(p.Eq)), 10)
-	for _, v := range append(slices.Clip(p.Eq), p.Lo, p.Hi, after) {
-		switch v := v.(type) {
-		case string:
-			b = strconv.AppendQuote(append(b, ' '), v)
-		case int64:
-			b = strconv.AppendInt(append(b, ' '), v, 10)
-		case bool:
-			b = strconv.AppendBool(append(b, ' '), v)
-		default:
-			b = append(b, ' ', '-')
-		}
+	for _, v := range p.Eq {
+		b = appendValue(b, v)
 	}
-	return string(b)
+	b = appendValue(appendValue(b, p.Lo), p.Hi)
+	return append(append(b, ' '), after...)
+}
+
+func appendValue(b []byte, v any) []byte {
+	b = append(b, ' ')
+	switch v := v.(type) {
+	case string:
+		// The length keeps a text from looking like the end of one and the start of the next.
+		b = append(strconv.AppendInt(b, int64(len(v)), 10), ':')
+		return append(b, v...)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case bool:
+		return strconv.AppendBool(b, v)
+	default:
+		return append(b, '-')
+	}
 }
 
 func (e *Engine) find(ctx context.Context, t *table, p store.Plan) (store.Page, error) {
