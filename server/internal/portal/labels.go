@@ -183,6 +183,8 @@ func (p *Portal) postLabels(r *edge.Request) error {
 	}
 	sheet, err := p.opt.Assets.PrintSheet(r.Context(), r.Viewer(), order)
 	if err == nil {
+		p.opt.Logger.InfoContext(r.Context(), "labels printed", "request_id", r.ID(), "action", "print labels", "person", r.Viewer().User,
+			"stock", stock.ID, "labels", sheet.Labels, "result", "ok")
 		return r.Attachment("application/pdf", "labels-"+stock.ID+".pdf", sheet.PDF)
 	}
 	var unfit *labels.PreflightError

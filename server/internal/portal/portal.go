@@ -39,7 +39,7 @@ type Options struct {
 	// Hosts are all hosts under which our labels may be printed, as for [scan.Options]; optional, else that of PublicURL.
 	Hosts []string
 	Now   func() time.Time
-	// Logger is optional.
+	// Logger takes what staff printed and bound (SEC-92); optional.
 	Logger *slog.Logger
 	// Zone is the time zone in which moments are shown; optional, else that of the machine.
 	Zone *time.Location

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
@@ -344,8 +343,12 @@ func (p *Portal) postReport(r *edge.Request) error {
 	if in.Component != "" && in.Asset != "" {
 		in.Asset = "" // a component chosen on the form of the asset
 	}
+	code, err := tagging.ParseCode(in.Code)
+	if in.Code != "" && err != nil {
+		return asset.ErrNotFound
+	}
 	made, err := p.opt.Desk.ReportFault(r.Context(), r.Viewer(), desk.Report{
-		Code: tagging.Code(strings.ToUpper(in.Code)), Component: in.Component, Asset: in.Asset,
+		Code: code, Component: in.Component, Asset: in.Asset,
 		FaultType: in.Chosen, Text: in.Text, Key: in.Key, Photos: chosenFiles(form),
 	})
 	if err == nil {

@@ -206,6 +206,8 @@ func (p *Portal) postBind(r *edge.Request) error {
 	case err != nil:
 		return err
 	}
+	p.opt.Logger.InfoContext(r.Context(), "label bound", "request_id", r.ID(), "action", "bind label", "person", r.Viewer().User,
+		"component", component, "result", "ok")
 	return r.Redirect("/t/" + string(code) + "?done=bound")
 }
 

@@ -159,8 +159,7 @@ type frame struct {
 	Lang     locale.Tag
 	SignedIn bool
 	Staff    bool
-	Enrolled bool // may go elsewhere than to the enrolment
-	Name     string
+	Enrolled bool   // may go elsewhere than to the enrolment
 	Section  string // entry of the navigation
 	Notice   string // message key of what the last act did
 }
@@ -170,7 +169,7 @@ var notices = []string{"reported", "answered", "status", "photo", "followed", "p
 
 func (p *Portal) frame(r *edge.Request) frame {
 	v := r.Viewer()
-	f := frame{Lang: language(r), SignedIn: v.SignedIn(), Staff: v.Kind == identity.Staff, Enrolled: !v.MustEnrol, Name: v.Name}
+	f := frame{Lang: language(r), SignedIn: v.SignedIn(), Staff: v.Kind == identity.Staff, Enrolled: !v.MustEnrol}
 	f.Section = section(r.Path())
 	if done := r.Query("done"); slices.Contains(notices, done) {
 		f.Notice = "portal.done." + done
