@@ -160,6 +160,12 @@ func TestDeskWorksQueue(t *testing.T) {
 	if thread := b.text(".thread"); !strings.Contains(thread, "Wir kommen morgen um acht.") {
 		t.Errorf("B-8 the answer is not in the thread: %s", thread)
 	}
+	if dir := os.Getenv("TAGWERK_PICTURES"); dir != "" {
+		sheet := w.as("dispo@").post("/v1/label-sheets", map[string]any{"stock": "L6011", "asset": w.assetOf(w.sample.Codes[0])}).must(t, 200)
+		if err := os.WriteFile(filepath.Join(dir, "sheet.pdf"), sheet.body, 0o644); err != nil {
+			t.Error(err)
+		}
+	}
 	b.do("labels", chromedp.Navigate(w.url+"/staff/labels?stock=L6009"), chromedp.WaitVisible(`main`))
 	b.picture("labels.png")
 	b.do("waiting alerts", chromedp.Navigate(w.url+"/staff/pushes"), chromedp.WaitVisible(`main`))

@@ -339,7 +339,17 @@ func form(t *testing.T, fields map[string]string, files ...[]byte) (contentType 
 	return m.FormDataContentType(), b.Bytes()
 }
 
-// componentOf finds what a sample label is bound to, through the staff's own list.
+// assetOf is the asset of the component that a sample label is bound to.
+func (w *world) assetOf(code string) string {
+	w.t.Helper()
+	c, _, err := w.app.Assets.Component(w.t.Context(), w.viewer("dispo@"), w.tag(code).Component)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c.Asset
+}
+
+// tag finds a sample label through the staff's own list.
 func (w *world) tag(code string) asset.Tag {
 	w.t.Helper()
 	for _, provider := range []string{"dispo@", "kundtjanst@"} {

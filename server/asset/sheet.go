@@ -87,14 +87,13 @@ const blankCode tagging.Code = "0000000000000"
 
 func (s *Service) printed(l PrintLabel) labels.Label {
 	out := labels.Label{URL: s.LabelURL(l.Code), Code: l.Code.Print()}
-	if l.Component != nil {
-		out.Lines = append(out.Lines, l.Component.Name)
+	if l.Component != nil && l.Asset != nil {
+		// The asset's number, not its name: one long line would make all lines small.
+		place := l.Asset.Number
 		if l.Component.Location != "" {
-			out.Lines = append(out.Lines, l.Component.Location)
+			place += " · " + l.Component.Location
 		}
-	}
-	if l.Asset != nil {
-		out.Lines = append(out.Lines, l.Asset.Number+" "+l.Asset.Name)
+		out.Lines = []string{l.Component.Name, place}
 	}
 	return out
 }
