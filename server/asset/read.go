@@ -183,7 +183,9 @@ func visibleAppointment(a Access, p *Appointment) (Appointment, bool) {
 	if a.Staff {
 		return *p, true
 	}
-	if p.Status == AppointmentDraft {
+	switch p.Status {
+	case AppointmentPlanned, AppointmentConfirmed, AppointmentDone:
+	default:
 		return Appointment{}, false
 	}
 	seen := *p
@@ -203,17 +205,21 @@ func (s *Service) NextAppointment(ctx context.Context, a Access) (*Appointment, 
 	}
 	// The bound is midnight, not now: it keeps the query the same all day, so that its answer can be cached.
 	today := s.now().UTC().Truncate(24 * time.Hour)
-	items, _, err := s.appointments.Find(ctx, store.Query{
-		Index: "asset", Eq: []any{a.Asset.ID}, Lo: store.At(today).Key(), Limit: 10})
-	if err != nil {
-		return nil, err
-	}
-	for _, it := range items {
-		if p, ok := visibleAppointment(a, it.Value); ok && p.Status != AppointmentDone {
-			return &p, nil
+	q := store.Query{Index: "asset", Eq: []any{a.Asset.ID}, Lo: store.At(today).Key(), Limit: 10}
+	for {
+		items, next, err := s.appointments.Find(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			if p, ok := visibleAppointment(a, it.Value); ok && p.Status != AppointmentDone {
+				return &p, nil
+			}
+		}
+		if q.After = next; next == "" {
+			return nil, nil
 		}
 	}
-	return nil, nil
 }
 
 // Component returns one component with the access to its asset; without SeeComponents only its id is filled.
