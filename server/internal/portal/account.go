@@ -27,9 +27,9 @@ type accountPage struct {
 }
 
 type sessionRow struct {
-	ID, Agent     string
-	Seen, Created store.Time
-	Here, App     bool
+	ID, Agent string
+	Seen      store.Time
+	Here, App bool
 }
 
 func (p *Portal) getAccount(r *edge.Request) error {
@@ -60,7 +60,7 @@ func (p *Portal) showAccount(r *edge.Request, status int, page accountPage) erro
 		return err
 	}
 	for _, s := range sessions {
-		page.Sessions = append(page.Sessions, sessionRow{ID: s.ID, Agent: s.Agent, Seen: s.Seen, Created: s.Created,
+		page.Sessions = append(page.Sessions, sessionRow{ID: s.ID, Agent: s.Agent, Seen: s.Seen,
 			Here: s.ID == v.Session, App: s.Kind == identity.Bearer})
 	}
 	return p.views.account.render(r, status, page)

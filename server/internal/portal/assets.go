@@ -221,9 +221,9 @@ type componentRow struct {
 }
 
 type dueRow struct {
-	Name, ID string // of the component, if the viewer may know it
-	Whole    bool   // the asset itself
-	Due      dueDate
+	Name  string // of the component, if the viewer may know it
+	Whole bool   // the asset itself
+	Due   dueDate
 }
 
 // assetTabs are the tabs with the permission that opens each (F-18, F-24, F-27, F-28).
@@ -291,7 +291,7 @@ func (p *Portal) fillTab(r *edge.Request, page *assetPage, o asset.Overview, aft
 			// The asset's own date is the first row of the first page, if it has one.
 			row := dueRow{Due: p.due(d.Due), Whole: i == 0 && after == "" && o.Asset.Due() != ""}
 			if d.Component != nil {
-				row.Name, row.ID = d.Component.Name, d.Component.ID
+				row.Name = d.Component.Name
 			}
 			page.DueDates = append(page.DueDates, row)
 		}

@@ -20,7 +20,7 @@ type requestRow struct {
 	Asset, Component  string // names, as far as the viewer may know them
 	Status            desk.Status
 	Severity          int
-	Created, Updated  store.Time
+	Created           store.Time
 	Own, Follows      bool
 	Open              bool
 	Place             int // in the queue, from 1; 0 for none
@@ -29,7 +29,7 @@ type requestRow struct {
 func (p *Portal) requestRows(n *names, list []desk.View) ([]requestRow, error) {
 	var rows []requestRow
 	for _, v := range list {
-		row := requestRow{Number: v.Number, Status: v.Status, Severity: v.Severity, Created: v.Created, Updated: v.Updated,
+		row := requestRow{Number: v.Number, Status: v.Status, Severity: v.Severity, Created: v.Created,
 			Own: v.Own, Follows: v.Follows, Open: v.Open}
 		a, err := n.asset(v.Asset)
 		if err != nil {

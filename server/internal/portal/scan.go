@@ -54,7 +54,6 @@ type answerPage struct {
 	Contact    identity.Provider
 	AssetID    string
 	AssetName  string
-	AssetPlace string
 	Component  *asset.Component
 	Due        *answerDue
 	Next       *asset.Appointment
@@ -131,7 +130,7 @@ func (p *Portal) contact(r *edge.Request, a scan.Answer, signIn string, foreign 
 func (p *Portal) answer(r *edge.Request, code tagging.Code, a scan.Answer) (answerPage, error) {
 	page := answerPage{
 		Code: code.Print(), Tag: *a.Tag, Contact: a.Provider, Component: a.Component, Next: a.Next, Faults: a.Faults,
-		AssetID: a.Access.Asset.ID, AssetName: a.Access.Asset.Name, AssetPlace: a.Access.Asset.Location, Staff: a.Access.Staff,
+		AssetID: a.Access.Asset.ID, AssetName: a.Access.Asset.Name, Staff: a.Access.Staff,
 	}
 	if a.Due != nil {
 		page.Due = &answerDue{p.due(a.Due.Component), p.due(a.Due.Asset)}

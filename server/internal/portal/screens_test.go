@@ -39,7 +39,7 @@ func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Contex
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("chromium does not start: %v", err)
 	}
-	limited, over := context.WithTimeout(ctx, 60*time.Second)
+	limited, over := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(over)
 	return limited
 }

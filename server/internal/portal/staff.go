@@ -72,7 +72,6 @@ type tagRow struct {
 	Code, Path string
 	State      string // message key
 	Component  string
-	Asset      string
 	Updated    store.Time
 }
 

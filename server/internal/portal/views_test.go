@@ -101,7 +101,7 @@ func executions(p *Portal) []execution {
 	contact := identity.Provider{Company: "Nordlicht Brandschutz", Branch: "Hamburg", Locale: locale.German, Phone: "+49 (0)40 555-12",
 		Email: "service@nordlicht.example", Web: "https://nordlicht.example", Address: "Speicherstraße 12\n20457 Hamburg", Hours: "Mo–Fr 7–18"}
 	row := requestRow{Number: "100001", FaultType: "Geräusche", Asset: "Rauchabzug", Component: "Öffner 1", Status: desk.InProgress, Severity: 2,
-		Created: at, Updated: at, Own: true, Open: true, Place: 3}
+		Created: at, Own: true, Open: true, Place: 3}
 	followed := row
 	followed.Own, followed.Follows, followed.Component, followed.Status = false, true, "", desk.Done
 	rows := []requestRow{row, followed}
@@ -131,7 +131,7 @@ func executions(p *Portal) []execution {
 		appointments.Appointments = append(appointments.Appointments, appointmentRow{asset.Appointment{Start: at, Status: s, Subject: "Wartung", Reports: make([]asset.Report, i)}, i == 3})
 	}
 	components.Components = []componentRow{{component, p.due("2026-12-01")}}
-	due.DueDates = []dueRow{{Whole: true, Due: p.due("2026-11-30")}, {Name: "Öffner 1", ID: "c1", Due: p.due("2026-01-01")}, {Due: p.due("2028-01-01")}}
+	due.DueDates = []dueRow{{Whole: true, Due: p.due("2026-11-30")}, {Name: "Öffner 1", Due: p.due("2026-01-01")}, {Due: p.due("2028-01-01")}}
 	faults.Faults, faults.More = rows, "/assets/a1?tab=faults&after=x"
 	var typos []mistypedPage
 	for _, code := range []string{"7K3M9QXD2VHTU", "7K3M", "7K3M9QXD2VHT0", "7K3M9QXD2HVTP"} {
