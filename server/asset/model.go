@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/tagging"
 )
 
 // Object is a place that holds assets: a building, a site.
@@ -44,6 +45,8 @@ type Component struct {
 	YearBuilt    int    `json:"year_built,omitempty"`
 	Approval     string `json:"approval,omitempty"`
 	Location     string `json:"location"`
+	// Label is the code reserved for the label of this component, stored before the label is; see [Service.LabelsForComponents].
+	Label tagging.Code `json:"label,omitempty"`
 	Upkeep
 }
 

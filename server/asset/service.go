@@ -80,7 +80,7 @@ func (s *Service) newID() (string, error) {
 
 // PutObject stores a new object of the viewer's provider and returns it with its id.
 func (s *Service) PutObject(ctx context.Context, v identity.Viewer, o Object) (Object, error) {
-	if v.Kind != identity.Staff {
+	if v.Kind != identity.Staff || v.MustEnrol {
 		return Object{}, ErrNotAllowed
 	}
 	id, err := s.newID()
@@ -91,10 +91,20 @@ func (s *Service) PutObject(ctx context.Context, v identity.Viewer, o Object) (O
 	return o, s.objects.Insert(ctx, o.ID, &o)
 }
 
-// PutAsset stores a new asset of the viewer's provider and returns it with its id.
+// PutAsset stores a new asset of the viewer's provider and returns it with its id. Its object, if it has one, must be of the
+// provider too, else ErrNotFound: whoever sees the asset sees the object (SEC-15).
 func (s *Service) PutAsset(ctx context.Context, v identity.Viewer, a Asset) (Asset, error) {
-	if v.Kind != identity.Staff {
+	if v.Kind != identity.Staff || v.MustEnrol {
 		return Asset{}, ErrNotAllowed
+	}
+	if a.Object != "" {
+		o, err := s.objects.Get(ctx, a.Object)
+		if err != nil {
+			return Asset{}, notFound(err)
+		}
+		if !v.StaffOf(o.Provider) {
+			return Asset{}, ErrNotFound
+		}
 	}
 	id, err := s.newID()
 	if err != nil {

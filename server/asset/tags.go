@@ -67,26 +67,16 @@ func (s *Service) Mint(ctx context.Context, v identity.Viewer, n int) ([]PrintLa
 	if n < 1 || n > MaxLabels {
 		return nil, ErrTooMany
 	}
-	return s.mint(ctx, v, make([]PrintLabel, n))
-}
-
-// mint stores a new label for each entry of out, bound where a component is given, and fills in the codes.
-func (s *Service) mint(ctx context.Context, v identity.Viewer, out []PrintLabel) ([]PrintLabel, error) {
 	now := store.At(s.now())
-	ids := make([]string, len(out))
-	docs := make([]*Tag, len(out))
+	out := make([]PrintLabel, n)
+	ids := make([]string, n)
+	docs := make([]*Tag, n)
 	for i := range out {
 		code, err := tagging.NewCode(s.random)
 		if err != nil {
 			return nil, fmt.Errorf("asset: mint: %w", err)
 		}
-		t := &Tag{ID: string(code), Kind: Label, Provider: v.Provider, State: tagging.Minted, Updated: now}
-		t.add(tagging.Mint, v, now, "")
-		if c := out[i].Component; c != nil {
-			t.State, t.Component = tagging.Bound, c.ID
-			t.add(tagging.Bind, v, now, c.Name)
-		}
-		out[i].Code, ids[i], docs[i] = code, t.ID, t
+		out[i].Code, ids[i], docs[i] = code, string(code), newLabel(v, code, now)
 	}
 	// A collision of 60 random bits would fail the whole order, loudly, rather than ever give one code twice.
 	if err := s.tags.InsertAll(ctx, ids, docs); err != nil {
@@ -95,13 +85,20 @@ func (s *Service) mint(ctx context.Context, v identity.Viewer, out []PrintLabel)
 	return out, nil
 }
 
+func newLabel(v identity.Viewer, code tagging.Code, now store.Time) *Tag {
+	t := &Tag{ID: string(code), Kind: Label, Provider: v.Provider, State: tagging.Minted}
+	t.add(tagging.Mint, v, now, "")
+	return t
+}
+
 func (t *Tag) add(step tagging.Step, v identity.Viewer, at store.Time, note string) {
 	t.History = append(t.History, TagEvent{Step: step, Who: v.User, At: at, Note: note})
 	t.Updated = at
 }
 
-// LabelsForComponents returns a label for each component: the one that it carries, or a new one bound to it. All components
-// must be of the viewer's provider, else ErrNotFound and nothing is minted.
+// LabelsForComponents returns a label for each component: the one that it carries, or a new one bound to it. Callers who ask for
+// the same component at once get the same label. All components must be of the viewer's provider, else ErrNotFound and nothing
+// is minted.
 func (s *Service) LabelsForComponents(ctx context.Context, v identity.Viewer, components []string) ([]PrintLabel, error) {
 	if v.Kind != identity.Staff || v.MustEnrol {
 		return nil, ErrNotAllowed
@@ -110,8 +107,7 @@ func (s *Service) LabelsForComponents(ctx context.Context, v identity.Viewer, co
 		return nil, ErrTooMany
 	}
 	out := make([]PrintLabel, len(components))
-	var missing []PrintLabel
-	var at []int
+	missing := map[string][]int{} // component -> its places in the order
 	for i, id := range components {
 		c, err := s.components.Get(ctx, id)
 		if err != nil {
@@ -126,23 +122,69 @@ func (s *Service) LabelsForComponents(ctx context.Context, v identity.Viewer, co
 		if err != nil {
 			return nil, err
 		}
-		if tag != nil {
-			out[i].Code = tagging.Code(tag.ID)
+		if tag == nil {
+			missing[id] = append(missing[id], i)
 			continue
 		}
-		missing, at = append(missing, out[i]), append(at, i)
+		out[i].Code = tagging.Code(tag.ID)
 	}
-	if len(missing) == 0 {
-		return out, nil
+	minting, ctx := errgroup.WithContext(ctx)
+	minting.SetLimit(writesAtOnce)
+	for _, places := range missing {
+		minting.Go(func() error {
+			code, err := s.mintFor(ctx, v, out[places[0]].Component)
+			for _, i := range places {
+				out[i].Code = code
+			}
+			return err
+		})
 	}
-	made, err := s.mint(ctx, v, missing)
-	if err != nil {
-		return nil, err
+	return out, minting.Wait()
+}
+
+// writesAtOnce is how many writes of one order wait together: the engine commits concurrent writes in one, so a sheet costs a few
+// syncs instead of one for each label.
+const writesAtOnce = 64
+
+// mintFor stores a new label bound to a component without one. The component reserves the code before the label exists, so that
+// those who race, and the next one after a crash in between, make the same label and not a second one.
+func (s *Service) mintFor(ctx context.Context, v identity.Viewer, c *Component) (tagging.Code, error) {
+	code := c.Label
+	if code != "" {
+		switch t, err := s.tags.Get(ctx, string(code)); {
+		case errors.Is(err, store.ErrNotFound): // reserved, and not stored yet
+		case err != nil:
+			return "", err
+		case t.State == tagging.Bound && t.Component == c.ID:
+			return code, nil
+		default:
+			code = ""
+		}
 	}
-	for k, i := range at {
-		out[i] = made[k]
+	if code == "" {
+		fresh, err := tagging.NewCode(s.random)
+		if err != nil {
+			return "", fmt.Errorf("asset: mint: %w", err)
+		}
+		reserved, err := s.components.Update(ctx, c.ID, func(latest *Component) error {
+			if latest.Label == c.Label {
+				latest.Label = fresh
+			}
+			return nil
+		})
+		if err != nil {
+			return "", notFound(err)
+		}
+		code = reserved.Label
 	}
-	return out, nil
+	now := store.At(s.now())
+	t := newLabel(v, code, now)
+	t.State, t.Component = tagging.Bound, c.ID
+	t.add(tagging.Bind, v, now, c.Name)
+	if err := s.tags.Insert(ctx, t.ID, t); err != nil && !store.IsDuplicate(err, "id") {
+		return "", err
+	}
+	return code, nil
 }
 
 // labelOf returns the live label that a component carries, or nil.
@@ -191,8 +233,7 @@ func (s *Service) LabelsByCode(ctx context.Context, v identity.Viewer, codes []t
 func (s *Service) MarkPrinted(ctx context.Context, v identity.Viewer, labels []PrintLabel) error {
 	now := store.At(s.now())
 	marking, ctx := errgroup.WithContext(ctx)
-	// The engine commits concurrent writes together, so a sheet costs a few syncs instead of one for each label.
-	marking.SetLimit(64)
+	marking.SetLimit(writesAtOnce)
 	for _, l := range labels {
 		marking.Go(func() error {
 			_, err := s.tags.Update(ctx, string(l.Code), func(t *Tag) error {
