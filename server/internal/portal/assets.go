@@ -79,7 +79,11 @@ func (p *Portal) getOverview(r *edge.Request) error {
 	if len(companies) > 1 {
 		page.Companies = companies
 	}
-	list, next, err := p.findAssets(ctx, v, page.Query, page.Provider, r.Query("after"))
+	after, err := p.place(r, "assets", page.Query, page.Provider)
+	if err != nil {
+		return err
+	}
+	list, next, err := p.findAssets(ctx, v, page.Query, page.Provider, after)
 	if err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (p *Portal) getOverview(r *edge.Request) error {
 		page.Faults = page.Faults || row.MayFaults
 	}
 	if next != "" {
-		page.More = withQuery("/", "q", page.Query, "provider", page.Provider, "after", next)
+		page.More = withQuery("/", "q", page.Query, "provider", page.Provider, "after", p.placeAfter(r, next, "assets", page.Query, page.Provider))
 	}
 	return p.views.overview.render(r, http.StatusOK, page)
 }
@@ -259,12 +263,16 @@ func (p *Portal) getAsset(r *edge.Request) error {
 	for i := range page.Tabs {
 		page.Tabs[i].Current = page.Tabs[i].Name == page.Tab
 	}
-	next, err := p.fillTab(r, &page, o, r.Query("after"))
+	after, err := p.place(r, "asset", id, page.Tab)
+	if err != nil {
+		return err
+	}
+	next, err := p.fillTab(r, &page, o, after)
 	if err != nil {
 		return err
 	}
 	if next != "" {
-		page.More = withQuery("/assets/"+id, "tab", page.Tab, "after", next)
+		page.More = withQuery("/assets/"+id, "tab", page.Tab, "after", p.placeAfter(r, next, "asset", id, page.Tab))
 	}
 	return p.views.asset.render(r, http.StatusOK, page)
 }

@@ -43,7 +43,7 @@ type Options struct {
 	Logger *slog.Logger
 	// Zone is the time zone in which moments are shown; optional, else that of the machine.
 	Zone *time.Location
-	// Key seals what stands between the two steps of a sign-in. Instances that share their sign-ins need the same one;
+	// Key seals what stands between the two steps of a sign-in and signs places in lists. Instances beside each other need the same one;
 	// optional, else one is drawn for this process.
 	Key [32]byte
 	// Random is the source of form keys and seals, safe for concurrent use; optional, else crypto/rand.
@@ -62,6 +62,7 @@ type Portal struct {
 	views   *views
 	static  *static
 	seal    *sealer
+	cursors *edge.Cursors
 	limiter *edge.Limiter
 }
 
@@ -91,7 +92,7 @@ func New(o Options) (*Portal, error) {
 			return nil, fmt.Errorf("portal: random source: %w", err)
 		}
 	}
-	p := &Portal{opt: o, issuer: public.Hostname(), own: tagging.Config{OwnHosts: o.Hosts}}
+	p := &Portal{opt: o, issuer: public.Hostname(), own: tagging.Config{OwnHosts: o.Hosts}, cursors: edge.NewCursors(o.Key)}
 	if p.static, err = loadStatic(); err != nil {
 		return nil, err
 	}
@@ -233,6 +234,16 @@ func withQuery(path string, pairs ...string) string {
 		return path
 	}
 	return path + "?" + q.Encode()
+}
+
+// place is where in a list the page begins: the signed "after" of a link that [Portal.placeAfter] made for this viewer and list
+// (SEC-18).
+func (p *Portal) place(r *edge.Request, list ...string) (string, error) {
+	return p.cursors.Open(r.Viewer(), strings.Join(list, "\x00"), r.Query("after"))
+}
+
+func (p *Portal) placeAfter(r *edge.Request, next string, list ...string) string {
+	return p.cursors.Seal(r.Viewer(), strings.Join(list, "\x00"), next)
 }
 
 // formKey is a new Idempotency-Key for a form: sent twice, the form acts once (SEC-86).

@@ -56,7 +56,11 @@ type requestsPage struct {
 }
 
 func (p *Portal) getRequests(r *edge.Request) error {
-	list, next, err := p.opt.Desk.Requests(r.Context(), r.Viewer(), r.Query("after"), pageRows)
+	after, err := p.place(r, "requests")
+	if err != nil {
+		return err
+	}
+	list, next, err := p.opt.Desk.Requests(r.Context(), r.Viewer(), after, pageRows)
 	if err != nil {
 		return err
 	}
@@ -65,7 +69,7 @@ func (p *Portal) getRequests(r *edge.Request) error {
 		return err
 	}
 	if next != "" {
-		page.More = withQuery("/requests", "after", next)
+		page.More = withQuery("/requests", "after", p.placeAfter(r, next, "requests"))
 	}
 	return p.views.requests.render(r, http.StatusOK, page)
 }

@@ -155,17 +155,25 @@ func (p *Portal) bindForm(r *edge.Request, code tagging.Code, status int, messag
 		if err != nil {
 			return err
 		}
-		list, next, err := p.opt.Assets.Components(ctx, v, id, r.Query("after"), pageRows)
+		after, err := p.place(r, "bind", id)
+		if err != nil {
+			return err
+		}
+		list, next, err := p.opt.Assets.Components(ctx, v, id, after, pageRows)
 		if err != nil {
 			return err
 		}
 		page.AssetID, page.AssetName, page.Components = id, a.Asset.Name, list
 		if next != "" {
-			page.More = withQuery(path, "asset", id, "after", next)
+			page.More = withQuery(path, "asset", id, "after", p.placeAfter(r, next, "bind", id))
 		}
 		return p.views.bind.render(r, status, page)
 	}
-	list, next, err := p.findAssets(ctx, v, page.Query, "", r.Query("after"))
+	after, err := p.place(r, "bind in", page.Query)
+	if err != nil {
+		return err
+	}
+	list, next, err := p.findAssets(ctx, v, page.Query, "", after)
 	if err != nil {
 		return err
 	}
@@ -174,7 +182,7 @@ func (p *Portal) bindForm(r *edge.Request, code tagging.Code, status int, messag
 		page.Assets = append(page.Assets, row)
 	}
 	if next != "" {
-		page.MoreAssets = withQuery(path, "q", page.Query, "after", next)
+		page.MoreAssets = withQuery(path, "q", page.Query, "after", p.placeAfter(r, next, "bind in", page.Query))
 	}
 	return p.views.bind.render(r, status, page)
 }

@@ -26,7 +26,10 @@ func (p *Portal) getQueue(r *edge.Request) error {
 	if !page.Status.Known() {
 		page.Status = ""
 	}
-	after := r.Query("after")
+	after, err := p.place(r, "queue", string(page.Status))
+	if err != nil {
+		return err
+	}
 	list, next, err := p.opt.Desk.Queue(ctx, v, page.Status, after, pageRows)
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (p *Portal) getQueue(r *edge.Request) error {
 		page.Rows[i].Place = places[page.Rows[i].Number]
 	}
 	if next != "" {
-		page.More = withQuery("/staff/queue", "status", string(page.Status), "after", next)
+		page.More = withQuery("/staff/queue", "status", string(page.Status), "after", p.placeAfter(r, next, "queue", string(page.Status)))
 	}
 	return p.views.queue.render(r, http.StatusOK, page)
 }
@@ -76,7 +79,11 @@ type tagRow struct {
 }
 
 func (p *Portal) getTags(r *edge.Request) error {
-	list, next, err := p.opt.Assets.Tags(r.Context(), r.Viewer(), r.Query("after"), pageRows)
+	after, err := p.place(r, "tags")
+	if err != nil {
+		return err
+	}
+	list, next, err := p.opt.Assets.Tags(r.Context(), r.Viewer(), after, pageRows)
 	if err != nil {
 		return err
 	}
@@ -93,7 +100,7 @@ func (p *Portal) getTags(r *edge.Request) error {
 		page.Rows = append(page.Rows, row)
 	}
 	if next != "" {
-		page.More = withQuery("/staff/tags", "after", next)
+		page.More = withQuery("/staff/tags", "after", p.placeAfter(r, next, "tags"))
 	}
 	return p.views.tags.render(r, http.StatusOK, page)
 }
