@@ -113,7 +113,7 @@ want 200 "who am I"
 holds "staff are staff" '.role == "dispatcher" and .provider != ""'
 ok "staff of the Hamburg branch are signed in"
 
-json PUT /v1/devices/desk-phone "$staff_token" '{"address":"ok-staff-phone","platform":"android","locale":"de"}'
+json PUT /v1/devices/desk-phone "$staff_token" '{"fcm_token":"ok-staff-phone","platform":"android","locale":"de"}'
 want 200 "register the staff's phone"
 ok "the staff's phone is registered"
 
@@ -219,7 +219,7 @@ ok "without any grant: the stranger's answer, without the sign-in"
 
 # --- report
 
-json PUT /v1/devices/my-phone "$reporter_token" '{"address":"ok-reporter-phone","platform":"ios","locale":"en"}'
+json PUT /v1/devices/my-phone "$reporter_token" '{"fcm_token":"ok-reporter-phone","platform":"ios","locale":"en"}'
 want 200 "register the reporter's phone"
 ok "the reporter's phone is registered"
 

@@ -21,8 +21,7 @@ type Device struct {
 type DeviceInput struct {
 	ID   string `path:"id" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" doc:"Chosen by the app, the same for the life of an installation"`
 	Body struct {
-		Kind     string `json:"kind,omitempty" enum:"fcm_token" default:"fcm_token"`
-		Address  string `json:"address" minLength:"1" maxLength:"1024" doc:"The token that the push service gave to the app"`
+		FCMToken string `json:"fcm_token" minLength:"1" maxLength:"1024" doc:"The registration token that Firebase Cloud Messaging gave to the app"`
 		Platform string `json:"platform,omitempty" maxLength:"32" doc:"android, ios, web …"`
 		Locale   string `json:"locale,omitempty" enum:"de,sv,en" doc:"Language of the messages; the person's without it"`
 	}
@@ -40,7 +39,7 @@ func (a *api) devices() {
 	put := op(http.MethodPut, "/v1/devices/{id}", "putDevice", "Register a device for push messages", "Devices")
 	put.Description = "Send it again at each start of the app and monthly. An address belongs to whoever registered it last."
 	edge.Operation(a.API, put, own, func(ctx context.Context, in *DeviceInput) (*Out[Device], error) {
-		d, err := a.People.PutDevice(ctx, edge.ViewerFrom(ctx), in.ID, identity.Device{Kind: in.Body.Kind, Address: in.Body.Address,
+		d, err := a.People.PutDevice(ctx, edge.ViewerFrom(ctx), in.ID, identity.Device{Kind: identity.FCMToken, Address: in.Body.FCMToken,
 			Platform: in.Body.Platform, Locale: locale.Tag(in.Body.Locale)})
 		if err != nil {
 			return nil, err

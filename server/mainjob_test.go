@@ -16,8 +16,8 @@ import (
 func TestFromStickerToAlert(t *testing.T) {
 	w := newWorld(t)
 	staff, customer := w.as("dispo@"), w.as("haustechnik@")
-	staff.put("/v1/devices/desk-1", map[string]any{"address": "ok-staff", "platform": "android", "locale": "de"}).must(t, 200)
-	customer.put("/v1/devices/phone-1", map[string]any{"address": "ok-customer", "platform": "ios", "locale": "de"}).must(t, 200)
+	staff.put("/v1/devices/desk-1", map[string]any{"fcm_token": "ok-staff", "platform": "android", "locale": "de"}).must(t, 200)
+	customer.put("/v1/devices/phone-1", map[string]any{"fcm_token": "ok-customer", "platform": "ios", "locale": "de"}).must(t, 200)
 	code := w.sample.Codes[0]
 
 	var scanned mobileapi.ScanAnswer
@@ -119,8 +119,8 @@ func TestFromStickerToAlert(t *testing.T) {
 func TestAlertsWaitWhileFCMIsDown(t *testing.T) {
 	w := newWorld(t)
 	staff, customer := w.as("dispo@"), w.as("haustechnik@")
-	staff.put("/v1/devices/a", map[string]any{"address": "ok-a"}).must(t, 200)
-	staff.put("/v1/devices/dead", map[string]any{"address": "unregistered-b"}).must(t, 200)
+	staff.put("/v1/devices/a", map[string]any{"fcm_token": "ok-a"}).must(t, 200)
+	staff.put("/v1/devices/dead", map[string]any{"fcm_token": "unregistered-b"}).must(t, 200)
 	w.fcm.Down(true)
 	for i := range 3 {
 		customer.post("/v1/requests", map[string]any{"type": "fault_report", "code": w.sample.Codes[0], "fault_type": "noise", "text": fmt.Sprint("Nr ", i)}).must(t, 201)

@@ -288,10 +288,10 @@ func rows() map[string]row {
 		}, want: staffOwn(ok, hidden)},
 		"POST /v1/label-sheets": {call: post("/v1/label-sheets", func(m *matrix) map[string]any { return map[string]any{"stock": "L6009", "codes": []string{m.code}} }), want: staffOwn(ok, hidden)},
 		"PUT /v1/devices/{id}": {call: func(_ *matrix, c caller) answer {
-			return c.put("/v1/devices/d1", map[string]any{"address": "ok-matrix"})
+			return c.put("/v1/devices/d1", map[string]any{"fcm_token": "ok-matrix"})
 		}, want: signedInOnly},
 		"DELETE /v1/devices/{id}": {call: func(_ *matrix, c caller) answer {
-			c.put("/v1/devices/d2", map[string]any{"address": "ok-delete"})
+			c.put("/v1/devices/d2", map[string]any{"fcm_token": "ok-delete"})
 			return c.send("DELETE", "/v1/devices/d2", "", nil)
 		}, want: signedInOnly},
 	}
