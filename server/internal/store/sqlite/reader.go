@@ -166,10 +166,8 @@ func (e *Engine) GetMany(ctx context.Context, refs []store.Ref) ([]store.Doc, er
 	if len(refs) > store.MaxPage {
 		return nil, fmt.Errorf("%w: %d documents at once", store.ErrBadQuery, len(refs))
 	}
-	tables := make([]*table, len(refs))
-	for i, ref := range refs {
-		var err error
-		if tables[i], err = e.table(ref.Collection); err != nil {
+	for _, ref := range refs {
+		if _, err := e.table(ref.Collection); err != nil {
 			return nil, err
 		}
 	}
@@ -190,9 +188,13 @@ func (e *Engine) GetMany(ctx context.Context, refs []store.Ref) ([]store.Doc, er
 		}
 	}
 	docs := make([]store.Doc, len(refs))
-	err := e.read(ctx, true, func(conn *sqlite.Conn) (err error) {
+	err := e.read(ctx, true, func(conn *sqlite.Conn) error {
 		for i, ref := range refs {
-			if docs[i], err = tables[i].load(conn, ref.ID); err != nil {
+			t, err := e.table(ref.Collection)
+			if err != nil {
+				return err
+			}
+			if docs[i], err = t.load(conn, ref.ID); err != nil {
 				return err
 			}
 		}
