@@ -55,8 +55,14 @@ func customerUser(id string) identity.Viewer {
 	return identity.Viewer{Kind: identity.CustomerUser, Role: identity.General, User: id, Name: id, Customer: "hafen"}
 }
 
+// failer is what fails a test, or one case of a property.
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
 // must fails the test on an error of a step that only prepares.
-func must[T any](t testing.TB, v T, err error) T {
+func must[T any](t failer, v T, err error) T {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
