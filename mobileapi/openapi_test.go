@@ -27,7 +27,9 @@ func describe(t *testing.T) (*edge.Server, []byte) {
 	}
 	s, err := edge.New(edge.Options{PublicURL: "https://scan.example.com", Catalogue: catalogue, Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, Random: rand.Reader,
-		Authenticate: func(_ context.Context, _ edge.Credentials, l locale.Tag) (identity.Viewer, error) { return identity.Nobody(l), nil }})
+		Authenticate: func(_ context.Context, _ edge.Credentials, l locale.Tag) (identity.Viewer, error) {
+			return identity.Nobody(l), nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -215,6 +215,9 @@ func (a *App) authenticate(ctx context.Context, c edge.Credentials, l locale.Tag
 
 // ready says whether the installation can work: the store answers and did not stop itself.
 func (a *App) ready(ctx context.Context) error {
+	if err := a.engine.Err(); err != nil {
+		return err
+	}
 	_, err := a.engine.GetMany(ctx, []store.Ref{{Collection: "counters", ID: "requests"}})
 	return err
 }

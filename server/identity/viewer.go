@@ -30,8 +30,9 @@ func (r Role) Staff() bool { return r == Technician || r == Dispatcher || r == A
 // Known reports whether the role exists.
 func (r Role) Known() bool { return r.Staff() || r == Master || r == General }
 
-// Viewer is who asks. Every domain call takes it as an argument; it is made from a session by [Directory.Authenticate] and
-// nowhere else, so provider and customer follow from the person, never from the request (SEC-14).
+// Viewer is who asks. Every domain call takes it as an argument. For a request it is made from a session by
+// [Directory.Authenticate] and nowhere else, so provider and customer follow from the person, never from the request (SEC-14);
+// workers use [ViewerFor], and commands at the box [Operator].
 type Viewer struct {
 	Kind     Kind
 	Role     Role
