@@ -2,13 +2,17 @@ package server
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the final image has no zone files
@@ -16,20 +20,21 @@ import (
 
 // Config is what an operator sets. The tags of its fields are the one table from which the command line, its help, the
 // README's section and the check of secrets come: name and env are how to set it, default and help say the rest, and secret
-// marks values that are never shown. Each env has a twin with the suffix _FILE, whose value is the path of a file that holds the value.
+// marks values that are never shown and not taken from the command line, where other users of the machine would see them (SEC-96).
+// Each env has a twin with the suffix _FILE, whose value is the path of a file that holds the value.
 type Config struct {
 	PublicURL      string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address under which people reach this server, such as https://scan.example.com. Links, labels and mail are made from it alone."`
 	Listen         string `name:"listen" env:"TAGWERK_LISTEN" default:"127.0.0.1:8080" help:"Address and port to listen on; TLS and HTTP/2 belong to a reverse proxy in front."`
 	Data           string `name:"data" env:"TAGWERK_DATA" default:"./data" help:"Folder of the database and the key. Back it up as a whole."`
-	SecretKey      string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" help:"32 bytes in base64 that encrypt second factors and sign cursors; without it a file secret.key is made in the data folder."`
+	SecretKey      string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" help:"32 bytes in base64 that encrypt second factors and sign cursors; without it a file secret.key is made in the data folder. Never a flag."`
 	FCMCredentials string `name:"fcm-credentials" env:"TAGWERK_FCM_CREDENTIALS" help:"Path of the service account file of Firebase Cloud Messaging. Without it alerts wait, and staff see them on /staff/pushes."`
 	FCMEndpoint    string `name:"fcm-endpoint" env:"TAGWERK_FCM_ENDPOINT" help:"Another address of the FCM service, on this machine only; for tests."`
 	TrustedProxies string `name:"trusted-proxies" env:"TAGWERK_TRUSTED_PROXIES" help:"Networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,fd00::/8."`
 	URLAliases     string `name:"url-aliases" env:"TAGWERK_URL_ALIASES" help:"Other hosts that labels were printed with, each with the id of the provider whose contact a finder sees there: old.example.com=ID,scan.example.se=ID."`
 	Contact        string `name:"contact" env:"TAGWERK_CONTACT" help:"Id of the provider whose contact a finder sees on all other hosts; without it the first one in the order of names."`
-	StaffFactor    string `name:"staff-second-factor" env:"TAGWERK_STAFF_SECOND_FACTOR" default:"required" enum:"required,optional" help:"Whether staff must set up a second factor before anything else."`
+	StaffFactor    string `name:"staff-second-factor" env:"TAGWERK_STAFF_SECOND_FACTOR" default:"required" help:"required or optional: whether staff must set up a second factor before anything else."`
 	TimeZone       string `name:"time-zone" env:"TAGWERK_TIME_ZONE" default:"Europe/Berlin" help:"Zone in which pages show times, by its IANA name."`
-	LogLevel       string `name:"log-level" env:"TAGWERK_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"The least level that is logged, one JSON line an event."`
+	LogLevel       string `name:"log-level" env:"TAGWERK_LOG_LEVEL" default:"info" help:"The least level that is logged, one JSON line an event: debug, info, warn or error."`
 }
 
 // Setting is one row of the table of settings.
@@ -52,43 +57,96 @@ func Settings() []Setting {
 // Validate reports every problem of the configuration at once, each with the name of the setting.
 func (c Config) Validate() error {
 	var problems []error
-	bad := func(env, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%s: %s", env, fmt.Sprintf(format, args...)))
+	check := func(env string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", env, err))
+		}
 	}
-	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		bad("TAGWERK_PUBLIC_URL", "%q must look like https://scan.example.com, without a path", c.PublicURL)
+	check("TAGWERK_PUBLIC_URL", checkPublicURL(c.PublicURL))
+	// Without a listener of its own, as in tests, the address is empty.
+	if c.Listen != "" {
+		check("TAGWERK_LISTEN", checkListen(c.Listen))
 	}
 	if c.Data == "" {
-		bad("TAGWERK_DATA", "names no folder")
+		check("TAGWERK_DATA", errors.New("names no folder"))
 	}
 	if c.SecretKey != "" {
-		if _, err := parseKey(c.SecretKey); err != nil {
-			bad("TAGWERK_SECRET_KEY", "%v", err)
-		}
+		_, err := parseKey(c.SecretKey)
+		check("TAGWERK_SECRET_KEY", err)
+	}
+	if c.FCMCredentials != "" {
+		check("TAGWERK_FCM_CREDENTIALS", checkJSONFile(c.FCMCredentials))
+	}
+	if c.FCMEndpoint != "" {
+		check("TAGWERK_FCM_ENDPOINT", c.checkFCMEndpoint())
 	}
 	for _, p := range list(c.TrustedProxies) {
 		if _, err := netip.ParsePrefix(p); err != nil {
-			bad("TAGWERK_TRUSTED_PROXIES", "%q is no network like 10.0.0.0/8", p)
+			check("TAGWERK_TRUSTED_PROXIES", fmt.Errorf("%q is no network like 10.0.0.0/8", p))
 		}
 	}
-	if _, err := c.aliases(); err != nil {
-		bad("TAGWERK_URL_ALIASES", "%v", err)
-	}
+	_, err := c.aliases()
+	check("TAGWERK_URL_ALIASES", err)
 	if c.StaffFactor != "required" && c.StaffFactor != "optional" {
-		bad("TAGWERK_STAFF_SECOND_FACTOR", "%q is neither required nor optional", c.StaffFactor)
+		check("TAGWERK_STAFF_SECOND_FACTOR", fmt.Errorf("%q is neither required nor optional", c.StaffFactor))
 	}
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
-		bad("TAGWERK_TIME_ZONE", "%v", err)
+		check("TAGWERK_TIME_ZONE", fmt.Errorf("%q is no zone like Europe/Berlin", c.TimeZone))
 	}
-	if c.FCMCredentials != "" {
-		if _, err := os.Stat(c.FCMCredentials); err != nil {
-			bad("TAGWERK_FCM_CREDENTIALS", "%v", err)
-		}
-	}
-	if c.FCMEndpoint != "" && c.FCMCredentials == "" {
-		bad("TAGWERK_FCM_ENDPOINT", "needs TAGWERK_FCM_CREDENTIALS")
+	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, c.LogLevel) {
+		check("TAGWERK_LOG_LEVEL", fmt.Errorf("%q is none of debug, info, warn and error", c.LogLevel))
 	}
 	return errors.Join(problems...)
+}
+
+// checkPublicURL wants scheme and host alone, because paths are appended to it, and https except on this machine, because
+// browsers keep the cookies of a session for nothing else.
+func checkPublicURL(s string) error {
+	if s == "" {
+		return errors.New("is missing: the address under which people reach this server, such as https://scan.example.com")
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%q must look like https://scan.example.com, with nothing after the host", s)
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		return fmt.Errorf("%q must begin with https://, since people cannot sign in over http", s)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func checkListen(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q must be address and port, such as 127.0.0.1:8080", s)
+	}
+	return nil
+}
+
+func checkJSONFile(path string) error {
+	text, err := os.ReadFile(path)
+	if err == nil && !json.Valid(text) {
+		err = fmt.Errorf("%s is no JSON file", path)
+	}
+	return err
+}
+
+func (c Config) checkFCMEndpoint() error {
+	if c.FCMCredentials == "" {
+		return errors.New("needs TAGWERK_FCM_CREDENTIALS")
+	}
+	if u, err := url.Parse(c.FCMEndpoint); err != nil || !isLoopback(u.Hostname()) {
+		return fmt.Errorf("%q must be on this machine, such as http://127.0.0.1:9099; leave it empty but for tests", c.FCMEndpoint)
+	}
+	return nil
 }
 
 // aliases are the hosts of TAGWERK_URL_ALIASES with their provider ids.

@@ -2,28 +2,42 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 
 	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/internal/store/sqlite"
 	"github.com/tagwerk/tagwerk/server/locale"
 )
 
+// HasData reports whether a folder holds the data of an installation.
+func HasData(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, sqlite.FileName))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// IsNotFound reports whether an error says that the domain has nothing of the name asked for.
+func IsNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
 // EnsureProvider returns the id of the provider "company" or "company/branch", and makes it if there is none.
-func (a *App) EnsureProvider(ctx context.Context, name string, l locale.Tag) (string, error) {
+func (a *App) EnsureProvider(ctx context.Context, name string, l locale.Tag) (id string, made bool, err error) {
 	company, branch, _ := strings.Cut(name, "/")
 	all, err := a.People.Providers(ctx)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, p := range all {
 		if p.Company == company && p.Branch == branch {
-			return p.ID, nil
+			return p.ID, false, nil
 		}
 	}
 	p, err := a.People.PutProvider(ctx, identity.Provider{Company: company, Branch: branch, Locale: l})
-	return p.ID, err
+	return p.ID, err == nil, err
 }
 
 // CustomerByNumber returns the id of the customer with a customer number, over all providers.

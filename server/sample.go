@@ -23,19 +23,39 @@ type Sample struct {
 	Codes []string `json:"codes"`
 }
 
-// SampleUser can sign in to the demo. Role is "staff" or "customer"; Title says more.
+// SampleUser can sign in to the demo. Role is "staff" or "customer"; Title says more to people.
 type SampleUser struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
 	Role     string `json:"role"`
-	Title    string `json:"title"`
+	Title    string `json:"-"`
 }
 
-// sampleFile marks a data folder as made by the demo, and keeps what [Sample] tells but for the passwords.
-const sampleFile = "demo.json"
+// sampleFile marks a data folder as made by the demo. Its name is a common one, so that the mark is what it says.
+const (
+	sampleFile   = "demo.json"
+	sampleMadeBy = "tagwerk demo"
+)
 
-// ErrNotDemo says that a data folder holds real data, which the demo must not touch (SEC-26).
-var ErrNotDemo = errors.New("the folder holds data that the demo did not make: choose another one with --data")
+// keptSample is what the mark holds: what [Sample] tells but for the passwords.
+type keptSample struct {
+	MadeBy string       `json:"made_by"`
+	Users  []keptPerson `json:"users"`
+	Codes  []string     `json:"codes"`
+}
+
+type keptPerson struct {
+	Email string `json:"email"`
+	Role  string `json:"role"`
+	Title string `json:"title"`
+}
+
+var (
+	// ErrNotDemo says that a data folder holds something else, which the demo must not touch (SEC-26).
+	ErrNotDemo = errors.New("the demo did not make this folder, or did not finish making it: choose another one with --data")
+	// ErrDemo says that a data folder was made by the demo, which is for this machine alone (SEC-26).
+	ErrDemo = errors.New("this folder was made by tagwerk demo, which is for this machine alone: choose another one with --data")
+)
 
 // CheckDemoFolder refuses a folder that holds anything but data of an earlier demo.
 func CheckDemoFolder(dir string) error {
@@ -46,51 +66,60 @@ func CheckDemoFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, sampleFile)); err != nil {
-		return fmt.Errorf("%s: %w", dir, ErrNotDemo)
+	if _, made := readMark(dir); !made {
+		return fmt.Errorf("data folder %s: %w", dir, ErrNotDemo)
 	}
 	return nil
+}
+
+// CheckServeFolder refuses a folder that the demo made: its sign-ins stood on a terminal.
+func CheckServeFolder(dir string) error {
+	if _, made := readMark(dir); made {
+		return fmt.Errorf("data folder %s: %w", dir, ErrDemo)
+	}
+	return nil
+}
+
+// readMark reads what an earlier demo noted in its folder.
+func readMark(dir string) (kept keptSample, made bool) {
+	text, err := os.ReadFile(filepath.Join(dir, sampleFile))
+	if err != nil || json.Unmarshal(text, &kept) != nil {
+		return keptSample{}, false
+	}
+	return kept, kept.MadeBy == sampleMadeBy
 }
 
 // MakeSample fills an empty installation with a service company of two branches, two customers and 60 components, or finds what
 // an earlier demo left in the folder. Passwords are new and random each time.
 func (a *App) MakeSample(ctx context.Context) (Sample, error) {
-	path := filepath.Join(a.Config.Data, sampleFile)
-	text, err := os.ReadFile(path)
-	if err == nil {
-		var s Sample
-		if err := json.Unmarshal(text, &s); err != nil {
-			return Sample{}, fmt.Errorf("%s: %w", path, err)
-		}
-		return s, a.renewPasswords(ctx, &s)
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return Sample{}, err
+	if kept, made := readMark(a.Config.Data); made {
+		return a.renewPasswords(ctx, kept)
 	}
 	b := sampler{app: a, today: a.now()}
 	if err := b.build(ctx); err != nil {
 		return Sample{}, fmt.Errorf("sample data: %w", err)
 	}
-	kept := Sample{Codes: b.out.Codes}
+	kept := keptSample{MadeBy: sampleMadeBy, Codes: b.out.Codes}
 	for _, u := range b.out.Users {
-		u.Password = ""
-		kept.Users = append(kept.Users, u)
+		kept.Users = append(kept.Users, keptPerson{u.Email, u.Role, u.Title})
 	}
-	if text, err = json.MarshalIndent(kept, "", "  "); err != nil {
+	text, err := json.MarshalIndent(kept, "", "  ")
+	if err != nil {
 		return Sample{}, err
 	}
-	return b.out, writeSynced(path, append(text, '\n'))
+	return b.out, writeSynced(filepath.Join(a.Config.Data, sampleFile), append(text, '\n'))
 }
 
-func (a *App) renewPasswords(ctx context.Context, s *Sample) error {
-	for i := range s.Users {
-		password, err := a.People.ResetByOperator(ctx, s.Users[i].Email, true)
+func (a *App) renewPasswords(ctx context.Context, kept keptSample) (Sample, error) {
+	s := Sample{Codes: kept.Codes}
+	for _, u := range kept.Users {
+		password, err := a.People.ResetByOperator(ctx, u.Email, true)
 		if err != nil {
-			return err
+			return Sample{}, fmt.Errorf("data folder %s: its database does not fit its %s; remove the folder, or choose another one with --data: %w", a.Config.Data, sampleFile, err)
 		}
-		s.Users[i].Password = password
+		s.Users = append(s.Users, SampleUser{Email: u.Email, Password: password, Role: u.Role, Title: u.Title})
 	}
-	return nil
+	return s, nil
 }
 
 // sampler builds the sample world step by step.
@@ -276,13 +305,13 @@ func (b *sampler) people(ctx context.Context) error {
 		locale             locale.Tag
 		grants             []grant
 	}{
-		{"customer of both branches, all grants", "haustechnik@elbklinik.example", "Karin Schäfer", identity.Master, b.clinic, locale.German, []grant{
+		{"customer, all grants", "haustechnik@elbklinik.example", "Karin Schäfer", identity.Master, b.clinic, locale.German, []grant{
 			{b.german, dampers, asset.AllPermissions}, {b.german, smoke, asset.AllPermissions}, {b.swedish, rehab, asset.AllPermissions}}},
-		{"customer, due dates only", "einkauf@elbklinik.example", "Bernd Weiß", identity.General, b.clinic, locale.German, []grant{
+		{"customer, due dates", "einkauf@elbklinik.example", "Bernd Weiß", identity.General, b.clinic, locale.German, []grant{
 			{b.german, dampers, asset.SeeDueDates}}},
-		{"customer, components and faults", "fastighet@vastkusten.example", "Björn Ågren", identity.Master, b.housing, locale.Swedish, []grant{
+		{"customer, faults", "fastighet@vastkusten.example", "Björn Ågren", identity.Master, b.housing, locale.Swedish, []grant{
 			{b.swedish, doors, asset.SeeComponents | asset.Faults}}},
-		{"customer without any grant", "reception@vastkusten.example", "Maja Öberg", identity.General, b.housing, locale.Swedish, nil},
+		{"customer, no grants", "reception@vastkusten.example", "Maja Öberg", identity.General, b.housing, locale.Swedish, nil},
 	} {
 		id, err := add("customer", c.title, identity.NewPerson{Email: c.email, Name: c.name, Role: c.role, Customer: c.customer, Locale: c.locale})
 		if err != nil {

@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/tagwerk/tagwerk/labels"
 	"github.com/tagwerk/tagwerk/server"
@@ -18,120 +18,160 @@ import (
 )
 
 type labelsCmd struct {
+	installation
 	Stock     string   `default:"L6009" help:"Label stock by part number, such as L6009 or 3474."`
+	Stocks    bool     `help:"List the label stock that is known, and stop."`
 	Start     int      `help:"First free label of the sheet, from 0."`
-	DPI       int      `name:"dpi" default:"300" help:"Dots per inch of the printer; modules are whole dots."`
-	Count     int      `short:"n" help:"Instead of a CSV file: mint this many blank labels in the data folder."`
-	Company   string   `help:"With --count: whose labels, as company or company/branch; needed if the folder has several."`
-	Files     []string `arg:"" optional:"" help:"CSV file with a header (url, line1, line2, line3 and code, in any order; - for standard input), then the PDF to write." type:"path"`
-	Data      string   `name:"data" env:"TAGWERK_DATA" default:"./data" help:"With --count: the data folder."`
-	PublicURL string   `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"With --count: the address to print."`
+	DPI       int      `name:"dpi" default:"300" help:"With a CSV file: dots per inch of the printer; modules are whole dots."`
+	Count     int      `short:"n" help:"Instead of a CSV file: mint this many blank labels in the data folder, 1 to 2000."`
+	Asset     string   `help:"Instead of a CSV file: the labels of all components of the asset with this number."`
+	Company   string   `help:"With --count or --asset: whose, as company or company/branch; needed if the folder has several."`
+	PublicURL string   `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"With --count or --asset: the address to print, such as https://scan.example.com."`
+	Files     []string `arg:"" optional:"" help:"CSV file in UTF-8 with a header (url, line1, line2, line3 and code, in any order; - for standard input), then the PDF to write."`
 }
 
 // Run writes the sheet; the file is there whole or not at all.
 func (c *labelsCmd) Run(ctx context.Context, con console) error {
-	if c.Count > 0 {
-		if len(c.Files) != 1 {
-			return usageError{"labels --count wants one file: the PDF to write"}
-		}
-		return c.mintAndPrint(ctx, con)
-	}
-	if len(c.Files) != 2 {
-		return usageError{"labels wants two files: the CSV to read and the PDF to write"}
+	if c.Stocks {
+		return listStocks(con.out)
 	}
 	stock, ok := labels.FindStock(c.Stock)
 	if !ok {
-		return fmt.Errorf("no label stock is called %q: see the part number on the pack", c.Stock)
+		return misuse("no label stock is called %q: see the part number on the pack, and the list of tagwerk labels --stocks", c.Stock)
 	}
-	in := os.Stdin
-	if c.Files[0] != "-" && filepath.Base(c.Files[0]) != "-" {
-		f, err := os.Open(c.Files[0])
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
+	sheet := labels.Sheet{Stock: stock, DPI: c.DPI, Start: c.Start, Title: "Tagwerk " + stock.Part}
+	count, err := 0, error(nil)
+	switch {
+	case c.Count != 0 || c.Asset != "":
+		count, err = c.fromInstallation(ctx)
+	case len(c.Files) != 2:
+		return misuse("labels wants two files: the CSV to read and the PDF to write")
+	default:
+		count, err = c.fromCSV(ctx, con, sheet)
 	}
-	count := 0
-	err := writeWhole(c.Files[1], func(w io.Writer) error {
-		_, err := labels.WritePDF(ctx, w, labels.Sheet{Stock: stock, DPI: c.DPI, Start: c.Start, Title: "Tagwerk " + stock.Part}, readLabels(in, &count))
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted: %s was not written", c.Files[len(c.Files)-1])
+	case errors.Is(err, labels.ErrStock):
+		return misuse("%s", strings.TrimPrefix(err.Error(), labels.ErrStock.Error()+": "))
+	case errors.Is(err, labels.ErrNoLabels):
+		return fmt.Errorf("%s has a header, but no labels", c.Files[0])
+	case err != nil:
 		return err
-	})
-	if err != nil {
-		return err
 	}
-	fmt.Fprintf(con.err, "%d labels in %s: print at 100 %%, actual size\n", count, c.Files[1])
+	fmt.Fprintf(con.err, "%s in %s: print at 100 %%, actual size\n", plural(count, "label"), c.Files[len(c.Files)-1])
 	return nil
 }
 
-func (c *labelsCmd) mintAndPrint(ctx context.Context, con console) error {
-	return withApp(ctx, c.Data, c.PublicURL, func(app *server.App) error {
+func (c *labelsCmd) fromCSV(ctx context.Context, con console, sheet labels.Sheet) (int, error) {
+	in := os.Stdin
+	if c.Files[0] != "-" {
+		f, err := os.Open(c.Files[0])
+		if err != nil {
+			return 0, fmt.Errorf("cannot read %s: %w", c.Files[0], reason(err))
+		}
+		defer f.Close()
+		in = f
+		if sameFile(f, c.Files[1]) {
+			return 0, misuse("%s cannot be both the CSV to read and the PDF to write", c.Files[1])
+		}
+	}
+	p := newProgress(con.err, "labels")
+	defer p.end()
+	err := writeWhole(c.Files[1], func(w io.Writer) error {
+		_, err := labels.WritePDF(ctx, w, sheet, readLabels(in, p.step))
+		return err
+	})
+	return p.count, err
+}
+
+func sameFile(f *os.File, path string) bool {
+	a, errA := f.Stat()
+	b, errB := os.Stat(path)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+func (c *labelsCmd) fromInstallation(ctx context.Context) (int, error) {
+	switch {
+	case len(c.Files) != 1:
+		return 0, misuse("labels with --count or --asset wants one file: the PDF to write")
+	case c.Count != 0 && c.Asset != "":
+		return 0, misuse("give --count or --asset, not both")
+	case c.Asset == "" && !orderable(c.Count):
+		return 0, misuse("--count must be 1 to %d", asset.MaxLabels)
+	case c.PublicURL == "":
+		return 0, misuse("%s", needPublicURL)
+	}
+	var printed asset.PrintedSheet
+	err := c.open(ctx, c.PublicURL, false, func(app *server.App) error {
 		v, err := operatorOf(ctx, app, c.Company)
 		if err != nil {
 			return err
 		}
-		sheet, err := app.Assets.PrintSheet(ctx, v, asset.SheetOrder{Stock: c.Stock, Count: c.Count, Start: c.Start})
-		if err != nil {
+		o := asset.SheetOrder{Stock: c.Stock, Count: c.Count, Start: c.Start}
+		if c.Asset != "" {
+			if o.Asset, err = assetByNumber(ctx, app, v, c.Asset); err != nil {
+				return err
+			}
+		}
+		// The sheet is in memory before codes are noted as printed; the file comes last, so that a full disk costs blank codes only.
+		if printed, err = app.Assets.PrintSheet(ctx, v, o); err != nil {
 			return err
 		}
-		err = writeWhole(c.Files[0], func(w io.Writer) error { _, err := w.Write(sheet.PDF); return err })
-		if err == nil {
-			fmt.Fprintf(con.err, "%d labels in %s: print at 100 %%, actual size\n", sheet.Labels, c.Files[0])
-		}
-		return err
+		return writeWhole(c.Files[0], func(w io.Writer) error { _, err := w.Write(printed.PDF); return err })
 	})
+	return printed.Labels, err
 }
 
-// readLabels reads labels from CSV one by one, so that a long list never stands in memory. Faults name their line.
-func readLabels(in io.Reader, count *int) iter.Seq2[labels.Label, error] {
-	return func(yield func(labels.Label, error) bool) {
-		r := csv.NewReader(in)
-		r.ReuseRecord = true
-		head, err := r.Read()
+const needPublicURL = "the address to print is missing: give --public-url https://scan.example.com or TAGWERK_PUBLIC_URL, because printed labels stay for years"
+
+func orderable(n int) bool { return n >= 1 && n <= asset.MaxLabels }
+
+func assetByNumber(ctx context.Context, app *server.App, v identity.Viewer, number string) (string, error) {
+	for after := ""; ; {
+		page, next, err := app.Assets.Assets(ctx, v, v.Provider, after, 200)
 		if err != nil {
-			yield(labels.Label{}, fmt.Errorf("CSV: %w", err))
-			return
+			return "", err
 		}
-		at := map[string]int{}
-		for i, name := range head {
-			at[strings.ToLower(strings.Trim(name, "\ufeff "))] = i
+		for _, o := range page {
+			if o.Asset.Number == number {
+				return o.Asset.ID, nil
+			}
 		}
-		url, ok := at["url"]
-		if !ok {
-			yield(labels.Label{}, errors.New("CSV: the header has no column url"))
-			return
-		}
-		for {
-			row, err := r.Read()
-			if err == io.EOF {
-				return
-			}
-			if err != nil {
-				yield(labels.Label{}, fmt.Errorf("CSV: %w", err))
-				return
-			}
-			l := labels.Label{URL: strings.Clone(row[url])}
-			if i, ok := at["code"]; ok {
-				l.Code = strings.Clone(row[i])
-			}
-			for _, name := range []string{"line1", "line2", "line3"} {
-				if i, ok := at[name]; ok && row[i] != "" {
-					l.Lines = append(l.Lines, strings.Clone(row[i]))
-				}
-			}
-			*count++
-			if !yield(l, nil) {
-				return
-			}
+		if after = next; after == "" {
+			return "", fmt.Errorf("no asset has the number %q", number)
 		}
 	}
 }
 
+func listStocks(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "PART\tBRAND\tMILLIMETRES\tPER PAGE\tMATERIAL")
+	for _, s := range labels.Stocks() {
+		size := fmt.Sprintf("%g × %g", s.LabelW, s.LabelH)
+		if s.LabelH == 0 {
+			size = fmt.Sprintf("%g, endless", s.LabelW)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", s.Part, s.Brand, size, s.PerPage(), s.Material)
+	}
+	return table.Flush()
+}
+
+func plural(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 // writeWhole writes a file beside its place and moves it there when it is complete.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("cannot write %s: it is a folder", path)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".tagwerk-*")
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write %s: folder %s: %w", path, filepath.Dir(path), reason(err))
 	}
 	defer func() {
 		if err != nil {
@@ -145,15 +185,22 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 }
 
 type mintCmd struct {
+	installation
 	Count     int    `short:"n" required:"" help:"How many, 1 to 2000."`
 	Company   string `help:"Whose labels, as company or company/branch; needed if the folder has several."`
-	Data      string `name:"data" env:"TAGWERK_DATA" default:"./data" help:"The data folder."`
-	PublicURL string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address to print."`
+	PublicURL string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address to print, such as https://scan.example.com."`
+	JSON      bool   `name:"json" help:"Print one line of JSON a label: code, url."`
 }
 
 // Run prints one URL a line.
 func (c *mintCmd) Run(ctx context.Context, con console) error {
-	return withApp(ctx, c.Data, c.PublicURL, func(app *server.App) error {
+	if !orderable(c.Count) {
+		return misuse("--count must be 1 to %d", asset.MaxLabels)
+	}
+	if c.PublicURL == "" {
+		return misuse("%s", needPublicURL)
+	}
+	return c.open(ctx, c.PublicURL, false, func(app *server.App) error {
 		v, err := operatorOf(ctx, app, c.Company)
 		if err != nil {
 			return err
@@ -162,39 +209,18 @@ func (c *mintCmd) Run(ctx context.Context, con console) error {
 		if err != nil {
 			return err
 		}
+		e := json.NewEncoder(con.out)
 		for _, l := range made {
-			fmt.Fprintln(con.out, app.Assets.LabelURL(l.Code))
+			url := app.Assets.LabelURL(l.Code)
+			if !c.JSON {
+				fmt.Fprintln(con.out, url)
+				continue
+			}
+			err = errors.Join(err, e.Encode(struct {
+				Code string `json:"code"`
+				URL  string `json:"url"`
+			}{string(l.Code), url}))
 		}
-		return nil
-	})
-}
-
-// withApp opens an installation for a command at the box. The server must not be running on the same folder.
-func withApp(ctx context.Context, data, publicURL string, do func(*server.App) error) error {
-	if publicURL == "" {
-		publicURL = "https://localhost"
-	}
-	app, err := server.Open(ctx, server.Config{Data: data, PublicURL: publicURL, StaffFactor: "required", TimeZone: "UTC"}, server.Runtime{})
-	if err != nil {
 		return err
-	}
-	return errors.Join(do(app), app.Close())
-}
-
-// operatorOf is the operator's view of one provider, the only one if none is named.
-func operatorOf(ctx context.Context, app *server.App, company string) (identity.Viewer, error) {
-	all, err := app.People.Providers(ctx)
-	if err != nil {
-		return identity.Viewer{}, err
-	}
-	var found []identity.Provider
-	for _, p := range all {
-		if company == "" || company == p.Company || company == p.Company+"/"+p.Branch {
-			found = append(found, p)
-		}
-	}
-	if len(found) != 1 {
-		return identity.Viewer{}, fmt.Errorf("%d service companies fit: name one with --company COMPANY/BRANCH", len(found))
-	}
-	return identity.Operator(found[0].ID), nil
+	})
 }

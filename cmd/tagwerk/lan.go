@@ -13,8 +13,16 @@ import (
 	"time"
 )
 
-// lanAddress is this machine's address in its own network: the first private IPv4 address of an interface that is up.
+// lanAddress is this machine's IPv4 address in its own network: the one that the way outside begins with, if it is private, since
+// the first one of a list may belong to virtual machines; else the first private one of an interface that is up.
 func lanAddress() (net.IP, error) {
+	// Nothing is sent: connecting a UDP socket only looks up the route. The address is reserved for documents (RFC 5737).
+	if c, err := net.Dial("udp4", "198.51.100.1:9"); err == nil {
+		defer c.Close()
+		if a, ok := c.LocalAddr().(*net.UDPAddr); ok && a.IP.IsPrivate() {
+			return a.IP.To4(), nil
+		}
+	}
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
@@ -27,13 +35,21 @@ func lanAddress() (net.IP, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range addresses {
-			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsPrivate() {
-				return n.IP.To4(), nil
-			}
+		if ip := firstPrivate(addresses); ip != nil {
+			return ip, nil
 		}
 	}
-	return nil, errors.New("--lan: this machine has no address in a private network; connect it to the phone's network first")
+	return nil, errors.New("--lan: this machine has no address in a private network; connect it to the phone's network first, or name its address with --listen")
+}
+
+// firstPrivate is the first private IPv4 address of an interface, or nil.
+func firstPrivate(addresses []net.Addr) net.IP {
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsPrivate() {
+			return n.IP.To4()
+		}
+	}
+	return nil
 }
 
 // selfSigned makes a certificate for an address, good for a day: camera and Secure cookies of a phone need TLS.

@@ -12,8 +12,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/tagwerk/tagwerk/server"
 )
 
 // The exit codes (design.md section 4).
@@ -25,25 +23,23 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := readSecretFiles(os.LookupEnv, os.Setenv); err != nil {
-		fmt.Fprintln(os.Stderr, "tagwerk:", err)
-		os.Exit(exitUsage)
-	}
+	// The first signal asks, the second one ends the process.
+	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// commands are all commands with their flags.
+// commands are all commands with their flags. The tag example is shown in the help of the command alone, so that the list of
+// commands stays a table.
 type commands struct {
-	Demo        demoCmd        `cmd:"" help:"Try Tagwerk: sample company, sign-ins and a label to scan. Example: tagwerk demo"`
-	Serve       serveCmd       `cmd:"" help:"Serve the installation in a data folder. Example: tagwerk serve --public-url https://scan.example.com --data /var/lib/tagwerk"`
-	CheckConfig checkConfigCmd `cmd:"" help:"Check flags and environment, and print the settings without secrets. Example: tagwerk check-config"`
-	Labels      labelsCmd      `cmd:"" help:"Print a label sheet, from a CSV file or with new codes. Example: tagwerk labels --stock L6009 labels.csv labels.pdf"`
-	Mint        mintCmd        `cmd:"" help:"Mint blank labels and print their URLs. Example: tagwerk mint -n 48"`
-	Decode      decodeCmd      `cmd:"" help:"Print what photos say. Example: tagwerk decode photo.jpg"`
-	Parse       parseCmd       `cmd:"" help:"Print the readings of typed or scanned codes. Example: tagwerk parse 7K3M-9QXD2-VHTP"`
-	User        userCmd        `cmd:"" help:"Add a person, or give one a new password."`
-	OpenAPI     openAPICmd     `cmd:"" name:"openapi" help:"Print the description of the JSON API. Example: tagwerk openapi > openapi.json"`
+	Demo        demoCmd        `cmd:"" help:"Try Tagwerk: sample company, sign-ins and a label to scan." example:"tagwerk demo"`
+	Serve       serveCmd       `cmd:"" help:"Serve the installation in a data folder." example:"tagwerk serve --public-url https://scan.example.com --data /var/lib/tagwerk"`
+	CheckConfig checkConfigCmd `cmd:"" help:"Check flags and environment, and print the settings without secrets." example:"tagwerk check-config --public-url https://scan.example.com"`
+	Labels      labelsCmd      `cmd:"" help:"Print a label sheet, from a CSV file, an asset or with new codes." example:"tagwerk labels --stock L6009 labels.csv labels.pdf"`
+	Mint        mintCmd        `cmd:"" help:"Mint blank labels and print their URLs." example:"tagwerk mint -n 48 --public-url https://scan.example.com"`
+	Decode      decodeCmd      `cmd:"" help:"Print what photos say." example:"tagwerk decode photo.jpg"`
+	Parse       parseCmd       `cmd:"" help:"Print the readings of typed or scanned codes." example:"tagwerk parse 7K3M-9QXD-2VHTP"`
+	User        userCmd        `cmd:"" help:"Add a person, or give one a new password." example:"tagwerk user reset ute@nordlicht.example"`
+	OpenAPI     openAPICmd     `cmd:"" name:"openapi" help:"Print the description of the JSON API." example:"tagwerk openapi > openapi.json"`
 }
 
 // console is where a command writes: results to out, remarks to err.
@@ -53,6 +49,7 @@ type console struct{ out, err io.Writer }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c commands
 	helped := false
+	files := secretFiles{lookup: os.LookupEnv}
 	parser, err := kong.New(&c,
 		kong.Name("tagwerk"),
 		kong.Description("The server behind the stickers and key fobs of a service company."),
@@ -60,52 +57,124 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(console{stdout, stderr}),
+		kong.Resolvers(kong.ResolverFunc(files.resolve)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
-		fmt.Fprintln(stderr, "tagwerk:", err)
-		return exitFailed
+		return fail(stderr, err)
 	}
+	showExamples(parser.Model.Node)
 	chosen, err := parser.Parse(args)
 	if helped {
 		return exitOK
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "tagwerk: %v (try --help)\n", err)
-		return exitUsage
+	if err == nil {
+		err = noSecretFlags(chosen)
+	}
+	if err = errors.Join(append(files.problems, err)...); err != nil {
+		code := fail(stderr, usageError{err})
+		fmt.Fprintf(stderr, "See tagwerk %s--help.\n", commandOf(parser, args))
+		return code
 	}
 	if err := chosen.Run(); err != nil {
-		if usage := new(usageError); errors.As(err, usage) {
-			fmt.Fprintln(stderr, "tagwerk:", err)
-			return exitUsage
-		}
-		fmt.Fprintln(stderr, "tagwerk:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return exitFailed
+		return fail(stderr, err)
 	}
 	return exitOK
 }
 
-// usageError says that a command was used wrongly, which only it could find out.
-type usageError struct{ text string }
+// commandOf is the command that the arguments begin with, and a blank, or nothing.
+func commandOf(parser *kong.Kong, args []string) string {
+	for _, n := range parser.Model.Children {
+		if len(args) > 0 && n.Name == args[0] {
+			return n.Name + " "
+		}
+	}
+	return ""
+}
 
-func (e usageError) Error() string { return e.text }
+func showExamples(n *kong.Node) {
+	if n.Tag != nil {
+		if example := n.Tag.Get("example"); example != "" {
+			n.Detail = "Example:\n\n    " + example
+		}
+	}
+	for _, child := range n.Children {
+		showExamples(child)
+	}
+}
 
-// readSecretFiles sets each setting whose twin with the suffix _FILE names a file, so that secrets need not stand in the environment.
-func readSecretFiles(lookup func(string) (string, bool), set func(key, value string) error) error {
-	for _, s := range server.Settings() {
-		path, ok := lookup(s.Env + "_FILE")
-		if !ok || path == "" {
+// usageError says that a command was used wrongly.
+type usageError struct{ error }
+
+// Unwrap gives the reason.
+func (e usageError) Unwrap() error { return e.error }
+
+// misuse makes a usageError.
+func misuse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// fail prints an error, each of several usage errors on a line of its own, and returns the exit code.
+func fail(w io.Writer, err error) int {
+	if usage := (usageError{}); errors.As(err, &usage) {
+		for _, e := range each(usage.error) {
+			fmt.Fprintln(w, "tagwerk:", oneLine(e))
+		}
+		return exitUsage
+	}
+	fmt.Fprintln(w, "tagwerk:", oneLine(err))
+	return exitFailed
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// each takes joined errors apart, through kong's wrappers, which begin the text with the name of the command.
+func each(err error) []error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		joined, ok := inner.(interface{ Unwrap() []error })
+		if !ok {
 			continue
 		}
-		if _, both := lookup(s.Env); both {
-			return fmt.Errorf("set %s or %s_FILE, not both", s.Env, s.Env)
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, each(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// secretFiles takes the value of each setting from the file that its twin with the suffix _FILE names, so that secrets need not
+// stand in the environment (SEC-96). The problems are collected, to be told together with all others.
+type secretFiles struct {
+	lookup   func(string) (string, bool)
+	problems []error
+}
+
+func (f *secretFiles) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		path, _ := f.lookup(env + "_FILE")
+		if path == "" {
+			continue
+		}
+		if _, both := f.lookup(env); both {
+			f.problems = append(f.problems, fmt.Errorf("set %s or %s_FILE, not both", env, env))
+			continue
 		}
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return fmt.Errorf("%s_FILE: %w", s.Env, err)
+			f.problems = append(f.problems, fmt.Errorf("%s_FILE: %w", env, err))
+			continue
 		}
-		if err := set(s.Env, strings.TrimSpace(string(text))); err != nil {
-			return fmt.Errorf("%s_FILE: %w", s.Env, err)
+		return strings.TrimSpace(string(text)), nil
+	}
+	return nil, nil
+}
+
+// noSecretFlags refuses secrets on the command line, which every user of the machine can read (SEC-96).
+func noSecretFlags(chosen *kong.Context) error {
+	for _, p := range chosen.Path {
+		if p.Flag != nil && !p.Resolved && p.Flag.Tag.Get("secret") != "" {
+			env := p.Flag.Envs[0]
+			return fmt.Errorf("--%s would show in the list of processes: set %s, or %s_FILE to the path of a file that holds it", p.Flag.Name, env, env)
 		}
 	}
 	return nil

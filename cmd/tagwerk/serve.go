@@ -21,7 +21,7 @@ type serveCmd struct {
 
 // Run serves until the process is told to stop.
 func (c *serveCmd) Run(ctx context.Context, con console) error {
-	if err := c.Config.Validate(); err != nil {
+	if err := errors.Join(usableFolder(c.Data), server.CheckServeFolder(c.Data)); err != nil {
 		return err
 	}
 	ln, err := listen(c.Listen)
@@ -38,9 +38,16 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 
 // listen opens the port, or says what to do.
 func listen(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, misuse("TAGWERK_LISTEN is empty: remove it, or name address and port such as 127.0.0.1:8080")
+	}
 	ln, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %s is taken: stop the other program, or choose another port with --listen", address)
+		host, _, _ := net.SplitHostPort(address)
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another port, such as --listen %s for any free one", address, net.JoinHostPort(host, "0"))
+	}
+	if errors.Is(err, syscall.EACCES) {
+		return nil, fmt.Errorf("%s is not allowed for this user: choose a port from 1024 up with --listen", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", address, err)
@@ -58,20 +65,26 @@ func newLogger(w io.Writer, level string) *slog.Logger {
 
 type checkConfigCmd struct {
 	server.Config
+	JSON bool `name:"json" help:"Print one JSON object: the variables and their values."`
 }
 
-// Run prints every setting, secrets masked, or all problems at once.
+// Run prints every setting, secrets masked. All problems are reported at once before it comes here.
 func (c *checkConfigCmd) Run(con console) error {
-	if err := c.Config.Validate(); err != nil {
-		return err
-	}
+	values := map[string]string{}
 	w := tabwriter.NewWriter(con.out, 0, 4, 2, ' ', 0)
 	for _, s := range server.Settings() {
 		value := c.Config.Value(s)
 		if s.Secret && value != "" {
 			value = "(secret)"
 		}
+		values[s.Env] = value
+		if value == "" {
+			value = "-"
+		}
 		fmt.Fprintf(w, "%s\t%s\n", s.Env, value)
+	}
+	if c.JSON {
+		return json.NewEncoder(con.out).Encode(values)
 	}
 	return w.Flush()
 }
@@ -84,7 +97,7 @@ func (openAPICmd) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	app, err := server.Open(ctx, server.Config{PublicURL: "https://localhost", Data: dir, StaffFactor: "required", TimeZone: "UTC"}, server.Runtime{})
 	if err != nil {
 		return err
