@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/identity"
@@ -46,11 +47,22 @@ var NoticeGivenUp = store.Time{Time: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 // notify adds a notice to a request.
 func (r *Request) notify(n Notice) {
 	if len(r.Notices) >= maxNotices {
-		r.Notices = r.Notices[1:]
+		r.makeRoom()
 	}
 	n.Next = n.At
 	r.Notices = append(r.Notices, n)
 	r.schedule()
+}
+
+// makeRoom drops the oldest notice that a newer one of the same event stands for: no reader, and no member of staff who looks at
+// what is undelivered, misses that something happened, only how often (SEC-87).
+func (r *Request) makeRoom() {
+	for i, old := range r.Notices {
+		if slices.ContainsFunc(r.Notices[i+1:], func(newer Notice) bool { return newer.Event == old.Event }) {
+			r.Notices = slices.Delete(r.Notices, i, i+1)
+			return
+		}
+	}
 }
 
 // schedule sets NoticeDue to the earliest moment at which a notice is to be tried.

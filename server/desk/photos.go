@@ -44,14 +44,24 @@ func (s *Service) storePhotos(ctx context.Context, v identity.Viewer, number str
 	return photos, nil
 }
 
-// keepPhotos tells the blobs that the committed request refers to them.
-func (s *Service) keepPhotos(ctx context.Context, r *Request) error {
+// keepPhotos tells the blobs that the committed request refers to them. Its failure is none of the act, which is stored: the
+// sweep asks [Service.HasPhoto] about photos that were not kept.
+func (s *Service) keepPhotos(ctx context.Context, r *Request) {
 	for _, p := range r.Photos {
 		if err := s.blobs.Keep(ctx, p.Blob, blobOwner(r.Number)); err != nil {
-			return err
+			return
 		}
 	}
-	return nil
+}
+
+// distinct returns the files without repeats, and their hashes.
+func distinct(files [][]byte) (kept [][]byte, hashes []string) {
+	for _, file := range files {
+		if hash := photoHash(file); !slices.Contains(hashes, hash) {
+			kept, hashes = append(kept, file), append(hashes, hash)
+		}
+	}
+	return kept, hashes
 }
 
 const ownerPrefix = "request:"

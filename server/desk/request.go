@@ -60,8 +60,9 @@ func (s Status) mayBecome(next Status) bool {
 const (
 	MaxText     = 4000 // characters of a report or a message
 	MaxMessages = 150
-	MaxPhotos   = 5  // of a report, by its reporter (F-29)
-	maxNotices  = 60 // undelivered; older ones are given up first, in sight of staff
+	MaxPhotos   = 5         // of a report, by its reporter (F-29)
+	maxThread   = 640 << 10 // bytes of a thread as it is stored; leaves a document room for status changes, photos and notices
+	maxNotices  = 60        // undelivered; see [Request.makeRoom]
 )
 
 var (
@@ -73,7 +74,7 @@ var (
 	ErrKeyReused = errors.New("desk: idempotency key used for other content")
 	// ErrStatus says that a request cannot go from its status to the wished one.
 	ErrStatus = errors.New("desk: status change not possible")
-	// ErrThreadFull says that a request has MaxMessages messages.
+	// ErrThreadFull says that a request has MaxMessages messages, or fewer that are very long.
 	ErrThreadFull = errors.New("desk: thread is full")
 	// ErrTooManyPhotos says that a request has MaxPhotos photos.
 	ErrTooManyPhotos = errors.New("desk: too many photos")

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/tagwerk/tagwerk/server/asset"
@@ -81,7 +82,7 @@ func Specs() []store.Spec {
 
 // PutCatalogue stores what the viewer's provider offers to report.
 func (s *Service) PutCatalogue(ctx context.Context, v identity.Viewer, types []FaultType) error {
-	if v.Kind != identity.Staff || v.Role != identity.Admin {
+	if v.Kind != identity.Staff || v.Role != identity.Admin || v.MustEnrol {
 		return ErrNotAllowed
 	}
 	c := &Catalogue{Provider: v.Provider, FaultTypes: types}
@@ -191,7 +192,8 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 	if err != nil {
 		return nil, err
 	}
-	if len(in.Photos) > MaxPhotos {
+	files, hashes := distinct(in.Photos)
+	if len(files) > MaxPhotos {
 		return nil, ErrTooManyPhotos
 	}
 	catalogue, err := s.catalogue(ctx, access.Asset.Provider)
@@ -206,7 +208,7 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 		}
 		return nil, &FieldError{"fault_type", reason}
 	}
-	key, content, err := s.idempotency(v, in.Key, access.Asset.ID, component, in.FaultType, text)
+	key, content, err := s.idempotency(v, in.Key, append(hashes, access.Asset.ID, component, in.FaultType, text)...)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +219,7 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 	if err != nil {
 		return nil, err
 	}
-	photos, err := s.storePhotos(ctx, v, number, in.Photos)
+	photos, err := s.storePhotos(ctx, v, number, files)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +246,8 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 		return nil, err
 	}
 	s.wake()
-	return r, s.keepPhotos(ctx, r)
+	s.keepPhotos(ctx, r)
+	return r, nil
 }
 
 // target resolves where a report points; what the viewer may not know of is ErrNotFound.
@@ -367,7 +370,7 @@ func (s *Service) note(r *Request, n Notice) error {
 func cleanText(field, text string, required bool) (string, error) {
 	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
 	switch {
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }):
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
 		return "", &FieldError{field, BadText}
 	case text == "" && required:
 		return "", &FieldError{field, Missing}

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -94,6 +95,9 @@ func (s *Service) Write(ctx context.Context, v identity.Viewer, number, text, ke
 			return ErrThreadFull
 		}
 		r.Thread = append(r.Thread, Entry{ID: id, At: now, Author: v.User, Name: v.Name, Staff: may.work, Text: text, Key: key})
+		if stored, err := json.Marshal(r.Thread); err != nil || len(stored) > maxThread {
+			return errors.Join(ErrThreadFull, err)
+		}
 		r.Updated = now
 		event := Replied
 		if may.work {
@@ -273,7 +277,8 @@ func (s *Service) AddPhoto(ctx context.Context, v identity.Viewer, number string
 	if err != nil {
 		return View{}, err
 	}
-	return seen, s.keepPhotos(ctx, seen.Request)
+	s.keepPhotos(ctx, seen.Request)
+	return seen, nil
 }
 
 // Photo opens a photo of a request that the viewer may see; it is a JPEG.
