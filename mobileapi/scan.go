@@ -170,7 +170,7 @@ func (a *api) answer(ctx context.Context) func(scan.Answer, error) (*Out[ScanAns
 }
 
 func scanAnswer(v identity.Viewer, s scan.Answer) ScanAnswer {
-	out := ScanAnswer{Provider: contactOf(s.Provider), Actions: []ScanAction{}}
+	out := ScanAnswer{Provider: contactOf(s.Provider), Actions: make([]ScanAction, 0, len(s.Actions))}
 	code := ""
 	if s.Tag != nil {
 		code = string(s.Tag.Code)

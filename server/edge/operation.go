@@ -41,7 +41,7 @@ type APIInfo struct {
 func NewAPI(s *Server, info APIInfo) *API {
 	api := &API{server: s}
 	format := huma.Format{
-		Marshal: writeJSON,
+		Marshal: newJSONWriter(),
 		// The body was read strictly before Huma sees it.
 		Unmarshal: json.Unmarshal,
 	}
@@ -83,16 +83,25 @@ type Appender interface {
 	AppendJSON(b []byte) []byte
 }
 
-// writeJSON writes an answer whole or not at all.
-func writeJSON(w io.Writer, v any) (err error) {
-	var body []byte
-	if a, ok := v.(Appender); ok {
-		body = append(a.AppendJSON(make([]byte, 0, 1<<10)), '\n')
-	} else if body, err = encodeJSON(v); err != nil {
+// newJSONWriter returns a function that writes an answer whole or not at all.
+func newJSONWriter() func(w io.Writer, v any) error {
+	buffers := sync.Pool{New: func() any { return new([]byte) }}
+	return func(w io.Writer, v any) error {
+		a, ok := v.(Appender)
+		if !ok {
+			e := json.NewEncoder(w)
+			e.SetEscapeHTML(false)
+			// It writes once, after all is encoded.
+			return e.Encode(v)
+		}
+		b := buffers.Get().(*[]byte)
+		*b = append(a.AppendJSON((*b)[:0]), '\n')
+		_, err := w.Write(*b)
+		if cap(*b) <= JSONLimit {
+			buffers.Put(b)
+		}
 		return err
 	}
-	_, err = w.Write(body)
-	return err
 }
 
 // OpenAPI is the description of all operations, for tests. Do not change it.
