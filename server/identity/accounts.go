@@ -189,6 +189,22 @@ func (d *Directory) replacePassword(ctx context.Context, id, password string, wi
 	})
 }
 
+// SetLocale changes the language of the viewer's own account: of pages, messages and pushes. A language that is not ours is a
+// *FieldError.
+func (d *Directory) SetLocale(ctx context.Context, v Viewer, l locale.Tag) error {
+	if !v.SignedIn() {
+		return ErrSignedOut
+	}
+	if known, ok := locale.Parse(string(l)); !ok || known != l {
+		return &FieldError{Field: "locale", Key: "identity.locale.unknown"}
+	}
+	_, err := d.people.Update(ctx, v.User, func(p *Person) error {
+		p.Locale = l
+		return nil
+	})
+	return err
+}
+
 // Deactivate takes a person's access away: all sessions end and pushes stop at once (SEC-40). It is for the operator.
 func (d *Directory) Deactivate(ctx context.Context, id string) error {
 	err := d.endAll(ctx, id, func(latest *Person) error {

@@ -198,3 +198,24 @@ func TestCustomersOfAProvider(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestSetLocale(t *testing.T) {
+	w := newWorld(t)
+	p := w.add(NewPerson{Email: "karin@elbklinik.example", Name: "Karin", Role: General, Customer: w.customer.ID, Locale: locale.German})
+	v := w.enter(p)
+	if err := w.SetLocale(t.Context(), v, locale.Swedish); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Person(t.Context(), p.ID); err != nil || got.Locale != locale.Swedish {
+		t.Errorf("language %q, %v", got.Locale, err)
+	}
+	for _, l := range []locale.Tag{"fr", "", "de-AT", "DE"} {
+		var refused *FieldError
+		if err := w.SetLocale(t.Context(), v, l); !errors.As(err, &refused) {
+			t.Errorf("language %q: %v", l, err)
+		}
+	}
+	if err := w.SetLocale(t.Context(), Nobody(locale.English), locale.German); !errors.Is(err, ErrSignedOut) {
+		t.Errorf("a stranger's account: %v", err)
+	}
+}

@@ -183,13 +183,15 @@ func staff(object string) edge.Access {
 	return edge.Access{Who: edge.Staff, Object: object, Permission: "role of staff"}
 }
 
-// languageCookie keeps the language that somebody chose in this browser, signed in or not.
+// languageCookie keeps the language that somebody chose in this browser without being signed in.
 const languageCookie = "language"
 
-// language is what the reader chose in this browser, else what edge knows: the account's, else the browser's.
+// language is the account's, else what the reader chose in this browser, else what the browser asks for.
 func language(r *edge.Request) locale.Tag {
-	if l, ok := locale.Parse(r.Cookie(languageCookie)); ok {
-		return l
+	if !r.Viewer().SignedIn() {
+		if l, ok := locale.Parse(r.Cookie(languageCookie)); ok {
+			return l
+		}
 	}
 	return r.Locale()
 }
@@ -198,6 +200,11 @@ func (p *Portal) postLanguage(r *edge.Request) error {
 	l, ok := locale.Parse(r.FormValue("language"))
 	if !ok {
 		return &edge.Problem{Code: "bad_form", Status: http.StatusBadRequest}
+	}
+	if v := r.Viewer(); v.SignedIn() {
+		if err := p.opt.People.SetLocale(r.Context(), v, l); err != nil {
+			return err
+		}
 	}
 	r.SetCookie(edge.Cookie{Name: languageCookie, Value: string(l), Lifetime: 365 * 24 * time.Hour})
 	return r.Redirect(p.cameFrom(r))
