@@ -109,7 +109,9 @@ func (t *table) step(p store.Plan, cols string, past []any) statement {
 	if len(order) > 0 {
 		s.text += ` ORDER BY ` + strings.Join(order, ", ")
 	}
-	s.text += ` LIMIT ?`
+	// Of a bare LIMIT ? SQLite looks at the bound value to plan by it, and so plans anew whenever one is bound: half of the time
+	// of a small query. Of an expression it does not.
+	s.text += ` LIMIT ?+0`
 	return s
 }
 
@@ -146,7 +148,7 @@ func compare(a, b any) int {
 	return strings.Compare(a.(string), b.(string))
 }
 
-// run calls row for at most limit rows of a statement that ends with LIMIT ?.
+// run calls row for at most limit rows of a statement that ends with LIMIT ?+0.
 func (s statement) run(conn *sqlite.Conn, limit int, row func(*sqlite.Stmt)) error {
 	s.args = append(slices.Clip(s.args), int64(limit))
 	return s.bare(conn, row)
@@ -315,8 +317,8 @@ func (e *Engine) Changes(ctx context.Context, after int64, limit int) (list []st
 	if limit < 1 {
 		return nil, after, fmt.Errorf("%w: limit %d", store.ErrBadQuery, limit)
 	}
-	oldest := statement{text: `SELECT seq FROM changes ORDER BY seq LIMIT ?`}
-	changes := statement{text: `SELECT seq, collection, id, ver FROM changes WHERE seq>? ORDER BY seq LIMIT ?`, args: []any{after}}
+	oldest := statement{text: `SELECT seq FROM changes ORDER BY seq LIMIT ?+0`}
+	changes := statement{text: `SELECT seq, collection, id, ver FROM changes WHERE seq>? ORDER BY seq LIMIT ?+0`, args: []any{after}}
 	lost := false
 	err = e.read(ctx, true, func(conn *sqlite.Conn) error {
 		if err := oldest.run(conn, 1, func(s *sqlite.Stmt) { lost = after > 0 && after < s.ColumnInt64(0)-1 }); err != nil || lost {
