@@ -61,7 +61,7 @@ func TestReport(t *testing.T) {
 		}
 	})
 	t.Run("SEC-86 the same form makes one report, another content is told", func(t *testing.T) {
-		b.upload("/report", in, photo(t, 1, 320, 240)).redirects("/requests/" + number)
+		b.upload("/report", in, photo(t, 1, 320, 240), photo(t, 2, 320, 240)).redirects("/requests/" + number)
 		in.Set("text", "something else")
 		p := b.upload("/report", in).is(http.StatusUnprocessableEntity)
 		if p.has("#text-error"); p.value("input[name=key]") == key {

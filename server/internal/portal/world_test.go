@@ -109,9 +109,10 @@ func (w *world) browser(t *testing.T, language string) *browser {
 func (w *world) as(t *testing.T, prefix string) *browser {
 	t.Helper()
 	b := w.browser(t, "en")
-	b.cookies["__Host-language"] = "en" // the reader's choice goes before the account's language
 	u := w.user(t, prefix)
 	b.form("/sign-in", url.Values{"email": {u.Email}, "password": {u.Password}}).redirects("/")
+	// The account's language goes before the browser's; the choice at the foot of each page changes it.
+	b.send(http.MethodPost, "/language", "application/x-www-form-urlencoded", []byte("language=en"))
 	return b
 }
 
