@@ -26,7 +26,7 @@ type Config struct {
 	PublicURL      string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address under which people reach this server, such as https://scan.example.com. Links, labels and mail are made from it alone."`
 	Listen         string `name:"listen" env:"TAGWERK_LISTEN" default:"127.0.0.1:8080" help:"Address and port to listen on; TLS and HTTP/2 belong to a reverse proxy in front."`
 	Data           string `name:"data" env:"TAGWERK_DATA" default:"./data" help:"Folder of the database and the key. Back it up as a whole."`
-	SecretKey      string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" help:"32 bytes in base64 that encrypt second factors and sign cursors; without it a file secret.key is made in the data folder. Never a flag."`
+	SecretKey      string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" help:"32 bytes in base64 that encrypt second factors and sign cursors; without it a file secret.key is made in the data folder. Secret: never a flag."`
 	FCMCredentials string `name:"fcm-credentials" env:"TAGWERK_FCM_CREDENTIALS" help:"Path of the service account file of Firebase Cloud Messaging. Without it alerts wait, and staff see them on /staff/pushes."`
 	FCMEndpoint    string `name:"fcm-endpoint" env:"TAGWERK_FCM_ENDPOINT" help:"Another address of the FCM service, on this machine only; for tests."`
 	TrustedProxies string `name:"trusted-proxies" env:"TAGWERK_TRUSTED_PROXIES" help:"Networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,fd00::/8."`

@@ -16,7 +16,7 @@ import (
 	"github.com/tagwerk/tagwerk/labels"
 )
 
-var errNotUTF8 = errors.New("is not in UTF-8: save the table as “CSV UTF-8”")
+var errNotUTF8 = errors.New("is not in UTF-8: save the table as \"CSV UTF-8\"")
 
 // readLabels reads labels from CSV one by one, so that a long list never stands in memory. Faults name their line. What
 // spreadsheets make is taken as it comes: a byte order mark, and semicolons or tabs between the fields.
@@ -24,7 +24,7 @@ func readLabels(in io.Reader, step func()) iter.Seq2[labels.Label, error] {
 	return func(yield func(labels.Label, error) bool) {
 		r, at, err := openTable(in)
 		if err != nil {
-			yield(labels.Label{}, fmt.Errorf("CSV: %w", err))
+			yield(labels.Label{}, fmt.Errorf("CSV %w", err))
 			return
 		}
 		for {
@@ -33,16 +33,14 @@ func readLabels(in io.Reader, step func()) iter.Seq2[labels.Label, error] {
 				return
 			}
 			var l labels.Label
-			if err = rowFault(r, row, err); err == nil {
+			if err == nil {
 				l, err = at.label(row)
 			}
 			if err != nil {
-				line, _ := r.FieldPos(0)
-				var parse *csv.ParseError
-				if errors.As(err, &parse) {
-					line, err = parse.StartLine, parse.Err
-				}
-				yield(labels.Label{}, fmt.Errorf("CSV line %d: %w", line, err))
+				err = rowFault(r, row, err)
+			}
+			if err != nil {
+				yield(labels.Label{}, fmt.Errorf("CSV %w", err))
 				return
 			}
 			step()
@@ -64,7 +62,7 @@ func openTable(in io.Reader) (*csv.Reader, columns, error) {
 		return nil, nil, reason(err)
 	}
 	if len(start) == 0 {
-		return nil, nil, errors.New("the file is empty: the first line must name the columns, of which url is one")
+		return nil, nil, errors.New("file is empty: the first line must name the columns, of which url is one")
 	}
 	if start, ok := bytes.CutPrefix(start, []byte("\ufeff")); ok {
 		_, _ = b.Discard(len("\ufeff"))
@@ -84,34 +82,39 @@ func readHeader(b io.Reader, start []byte) (*csv.Reader, columns, error) {
 	}
 	head, err := r.Read()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, rowFault(r, head, err)
 	}
 	at := columns{}
 	for i, name := range head {
 		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-			return nil, nil, fmt.Errorf("the file %w", errNotUTF8)
+			return nil, nil, fmt.Errorf("file %w", errNotUTF8)
 		}
 		name = strings.ToLower(strings.TrimSpace(name))
 		if _, twice := at[name]; twice && name != "" {
-			return nil, nil, fmt.Errorf("two columns are called %s", name)
+			return nil, nil, fmt.Errorf("header: two columns are called %s", name)
 		}
 		at[name] = i
 	}
 	if _, ok := at["url"]; !ok {
-		return nil, nil, fmt.Errorf("no column is called url; the first line names %s", strings.Join(head, ", "))
+		return nil, nil, fmt.Errorf("header: no column is called url; the first line names %s", strings.Join(head, ", "))
 	}
 	return r, at, nil
 }
 
-// rowFault says what is wrong with a row before its fields are looked at.
+// rowFault names the line of a fault.
 func rowFault(r *csv.Reader, row []string, err error) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		if len(row) == 0 {
+			return err
+		}
+		line, _ := r.FieldPos(0)
+		return fmt.Errorf("line %d: %w", line, err)
+	}
 	if errors.Is(err, csv.ErrFieldCount) {
-		return fmt.Errorf("%s where the first line has %d: put texts with %q in quotes", plural(len(row), "field"), r.FieldsPerRecord, r.Comma)
+		return fmt.Errorf("line %d: %s where the first line has %d: put texts with %q in quotation marks", parse.StartLine, plural(len(row), "field"), r.FieldsPerRecord, r.Comma)
 	}
-	if errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote) {
-		return fmt.Errorf("a quotation mark is missing or too many, here or further on: %w", err)
-	}
-	return err
+	return fmt.Errorf("line %d: a quotation mark is missing or too many, seen at line %d, column %d", parse.StartLine, parse.Line, parse.Column)
 }
 
 func (at columns) label(row []string) (labels.Label, error) {

@@ -68,10 +68,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if helped {
 		return exitOK
 	}
-	if err == nil {
-		err = noSecretFlags(chosen)
+	if refused := (*kong.ParseError)(nil); errors.As(err, &refused) {
+		chosen = refused.Context
 	}
-	if err = errors.Join(append(files.problems, err)...); err != nil {
+	if err = errors.Join(append(files.problems, noSecretFlags(chosen), err)...); err != nil {
 		code := fail(stderr, usageError{err})
 		fmt.Fprintf(stderr, "See tagwerk %s--help.\n", commandOf(parser, args))
 		return code
@@ -171,6 +171,9 @@ func (f *secretFiles) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 
 // noSecretFlags refuses secrets on the command line, which every user of the machine can read (SEC-96).
 func noSecretFlags(chosen *kong.Context) error {
+	if chosen == nil {
+		return nil
+	}
 	for _, p := range chosen.Path {
 		if p.Flag != nil && !p.Resolved && p.Flag.Tag.Get("secret") != "" {
 			env := p.Flag.Envs[0]

@@ -30,6 +30,9 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	}
 	app, err := server.Open(ctx, c.Config, server.Runtime{Logger: newLogger(con.err, c.LogLevel)})
 	if err != nil {
+		if ctx.Err() != nil {
+			err = nil
+		}
 		return errors.Join(err, ln.Close())
 	}
 	fmt.Fprintf(con.out, "tagwerk serves %s on %s\n", c.PublicURL, ln.Addr())
