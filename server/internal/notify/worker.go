@@ -4,11 +4,13 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/desk"
@@ -79,22 +81,29 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// Deliver tries every notice that is due now and reports whether more may be waiting.
+// Deliver tries every notice that is due now and reports whether more may be waiting; after a failure it says no, so that a store
+// that refuses writes is not asked without pause.
 func (w *Worker) Deliver(ctx context.Context) (more bool, err error) {
 	numbers, err := w.Outbox.Due(ctx, w.Now(), batch)
 	if err != nil {
 		return false, err
 	}
 	var wg sync.WaitGroup
+	var failed atomic.Bool
 	for _, number := range numbers {
 		wg.Go(func() {
-			if err := w.deliver(ctx, number); err != nil && ctx.Err() == nil {
+			err := w.deliver(ctx, number)
+			if err == nil {
+				return
+			}
+			failed.Store(true)
+			if ctx.Err() == nil {
 				w.Logger.Error("notices: delivery interrupted, trying again", "request", number, "error", err)
 			}
 		})
 	}
 	wg.Wait()
-	return len(numbers) == batch, nil
+	return len(numbers) == batch && !failed.Load(), nil
 }
 
 // deliver takes the due notices of one request and tries them in order, so that a person reads of a report before its answer.
@@ -106,17 +115,22 @@ func (w *Worker) deliver(ctx context.Context, number string) error {
 	sending, cancel := context.WithTimeout(ctx, lease-15*time.Second)
 	defer cancel()
 	var outcomes []desk.Outcome
+	var broken error
 	for _, n := range claim.Notices {
 		out, err := w.try(sending, claim.Request, n)
 		if err != nil {
-			return err
+			broken = err
+			out.Done, out.Next, out.Trouble = false, w.Now().Add(poll), n.Trouble
 		}
 		outcomes = append(outcomes, out)
+		if err != nil {
+			break
+		}
 	}
 	// What was sent is written down even while stopping, or it would be sent again after the restart.
 	noting, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	return w.Outbox.Settle(noting, claim, outcomes)
+	return errors.Join(broken, w.Outbox.Settle(noting, claim, outcomes))
 }
 
 // try sends one notice to all devices of its recipients that do not have it yet.
@@ -145,6 +159,9 @@ func (w *Worker) try(ctx context.Context, r *desk.Request, n desk.Notice) (desk.
 		for _, d := range devices {
 			if d.Kind != "fcm_token" || slices.Contains(n.Sent, d.ID) {
 				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return out, err
 			}
 			if err := w.send(ctx, r, n, p, d, &out); err != nil {
 				return out, err
