@@ -120,9 +120,9 @@ func (r *Resolver) Payload(ctx context.Context, v identity.Viewer, host, payload
 		return Answer{}, ErrNoIdentifier
 	}
 	// The barcode of a trade item has 13 digits too; one with a right check digit is no mistyped code of ours.
-	if reading.Has("own_check_failed") && !tagging.CheckGS1Mod10.Valid(payload) {
+	if text := lastSegment(payload); reading.Has("own_check_failed") && !tagging.CheckGS1Mod10.Valid(text) {
 		var typo *tagging.CodeError
-		if _, err := tagging.ParseCode(lastSegment(payload)); errors.As(err, &typo) {
+		if _, err := tagging.ParseCode(text); errors.As(err, &typo) {
 			return Answer{}, err
 		}
 	}
@@ -138,7 +138,7 @@ func (r *Resolver) Photo(ctx context.Context, v identity.Viewer, host string, sh
 	best, answer, failure := -1, Answer{}, error(nil)
 	for i, p := range shown {
 		a, err := r.Payload(ctx, v, host, p.Input())
-		if err != nil && !errors.Is(err, ErrNoIdentifier) && !errors.As(err, new(*tagging.CodeError)) {
+		if err != nil && !errors.Is(err, ErrNoIdentifier) && !errors.Is(err, ErrPayload) && !errors.As(err, new(*tagging.CodeError)) {
 			return Answer{}, nil, err
 		}
 		if err != nil {
@@ -158,9 +158,13 @@ func (r *Resolver) Photo(ctx context.Context, v identity.Viewer, host string, sh
 	return answer, append(shown[best:best+1:best+1], append(shown[:best:best], shown[best+1:]...)...), nil
 }
 
-// lastSegment is the code of one of our printed URLs.
+// lastSegment is the code of one of our printed URLs, or what was typed or read; without what scanners put around it (C0 of
+// standards.md 1.6).
 func lastSegment(payload string) string {
-	payload = strings.Trim(payload, " \t\r\n")
+	if len(payload) > 3 && payload[0] == ']' {
+		payload = payload[3:]
+	}
+	payload = strings.Trim(payload, "\x00\x02\x03 \t\r\n")
 	if i := strings.IndexAny(payload, "?#"); i >= 0 {
 		payload = payload[:i]
 	}
