@@ -61,10 +61,7 @@ func openTable(in io.Reader) (*csv.Reader, columns, error) {
 	if err != nil && err != io.EOF {
 		return nil, nil, reason(err)
 	}
-	if len(start) == 0 {
-		return nil, nil, errors.New("file is empty: the first line must name the columns, of which url is one")
-	}
-	if start, ok := bytes.CutPrefix(start, []byte("\ufeff")); ok {
+	if start, marked := bytes.CutPrefix(start, []byte("\ufeff")); marked {
 		_, _ = b.Discard(len("\ufeff"))
 		return readHeader(b, start)
 	}
@@ -81,6 +78,9 @@ func readHeader(b io.Reader, start []byte) (*csv.Reader, columns, error) {
 		}
 	}
 	head, err := r.Read()
+	if err == io.EOF {
+		return nil, nil, errors.New("file is empty: the first line must name the columns, of which url is one")
+	}
 	if err != nil {
 		return nil, nil, rowFault(r, head, err)
 	}

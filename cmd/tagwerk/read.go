@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tagwerk/tagwerk/tagging"
 	"github.com/tagwerk/tagwerk/tagging/picture"
@@ -50,7 +53,7 @@ func (c *decodeCmd) Run(ctx context.Context, con console) error {
 			fmt.Fprintf(con.err, "%s: %v\n", file, err)
 		}
 		for _, t := range texts {
-			fmt.Fprintf(con.out, "%s: %s\n", file, t)
+			fmt.Fprintf(con.out, "%s: %s\n", file, shown(t))
 		}
 	}
 	if empty > 0 {
@@ -131,9 +134,9 @@ func (c *parseCmd) Run(con console) error {
 			}
 			continue
 		}
-		fmt.Fprintf(con.out, "%q\n", code)
+		fmt.Fprintln(con.out, shown(code))
 		for _, candidate := range r.Candidates {
-			fmt.Fprintf(con.out, "  %s\n", candidate)
+			fmt.Fprintf(con.out, "  %s\n", shown(candidate))
 		}
 		if len(r.Flags) > 0 {
 			fmt.Fprintf(con.out, "  flags: %s\n", strings.Join(r.Flags, ", "))
@@ -143,6 +146,14 @@ func (c *parseCmd) Run(con console) error {
 		}
 	}
 	return failed
+}
+
+// shown is a foreign text for a terminal: in quotes and escaped if it holds anything that a terminal might obey.
+func shown(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // typingError says why something of the length of a label code is none.
