@@ -161,10 +161,11 @@ func (r *Resolver) Photo(ctx context.Context, v identity.Viewer, host string, sh
 // lastSegment is the code of one of our printed URLs, or what was typed or read; without what scanners put around it (C0 of
 // standards.md 1.6).
 func lastSegment(payload string) string {
+	const around = "\x00\x02\x03 \t\r\n"
+	payload = strings.Trim(payload, around)
 	if len(payload) > 3 && payload[0] == ']' {
-		payload = payload[3:]
+		payload = strings.Trim(payload[3:], around)
 	}
-	payload = strings.Trim(payload, "\x00\x02\x03 \t\r\n")
 	if i := strings.IndexAny(payload, "?#"); i >= 0 {
 		payload = payload[:i]
 	}
