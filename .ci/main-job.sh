@@ -27,6 +27,7 @@ cleanup() {
 source .ci/http.sh
 trap cleanup EXIT
 trap 'exit 130' INT TERM
+trap 'printf "line %d failed: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
 need curl jq pdftoppm zbarimg oathtool
 
 dpi=300
@@ -145,7 +146,7 @@ ok "a sheet of L6009 as PDF, $(stat -c %s "$tmp/sheet.pdf") bytes"
 pdftoppm -r "$dpi" -png "$tmp/sheet.pdf" "$tmp/page"
 pages=("$tmp"/page*.png)
 [[ ${#pages[@]} == 1 ]] || fail "${#pages[@]} pages instead of one"
-zbarimg --nodbus -q --raw -Sdisable -Sqrcode.enable "${pages[0]}" | sort >"$tmp/read"
+{ zbarimg --nodbus -q --raw -Sdisable -Sqrcode.enable "${pages[0]}" || true; } | sort >"$tmp/read" # 4: no code in it
 sed "s|^|${url^^}/T/|" "$tmp/minted" >"$tmp/expected"
 diff "$tmp/expected" "$tmp/read" >"$tmp/diff" || fail "zbarimg read other codes than were minted: $(cat "$tmp/diff")"
 ok "pdftoppm and zbarimg read $(wc -l <"$tmp/read") of $labels codes"
@@ -243,7 +244,7 @@ call GET "$photo" "$reporter_token"
 want 200 "get the photo"
 [[ $(header Content-Type) == image/jpeg && $(od -An -N3 -tx1 "$tmp/body" | tr -d ' ') == ffd8ff ]] || fail "the photo came back as $(header Content-Type)"
 mv "$tmp/body" "$tmp/kept.jpg"
-[[ $(zbarimg --nodbus -q --raw "$tmp/kept.jpg") == "${url^^}/T/$first" ]] || fail "the photo came back as another picture"
+[[ $(zbarimg --nodbus -q --raw "$tmp/kept.jpg" || true) == "${url^^}/T/$first" ]] || fail "the photo came back as another picture"
 call GET "$photo" "$buyer_token"
 want 404 "the photo without the grant"
 ok "the photo came back as JPEG and still shows the label; without the grant it is not there"
@@ -262,7 +263,7 @@ call GET /v1/requests "$staff_token"
 want 200 "the staff's queue"
 holds "the report is in the queue" --arg number "$number" 'any(.items[]; .number == $number and .status == "waiting_handling" and (.photos | length) == 1)'
 json POST "/v1/requests/$number/messages" "$staff_token" '{"text":"Wir kommen heute um 14 Uhr."}'
-[[ $status == 200 || $status == 201 ]] || want 201 "answer"
+want 201 "answer"
 rings ok-reporter-phone 1
 [[ $(last_body ok-reporter-phone) == *"$number"* ]] || fail "the message does not name $number: $(last_body ok-reporter-phone)"
 ok "staff see it in the queue and answer; the reporter's phone rang once: $(last_body ok-reporter-phone)"
