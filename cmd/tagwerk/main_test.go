@@ -16,6 +16,21 @@ import (
 	"github.com/tagwerk/tagwerk/server"
 )
 
+// asCommand is the variable that makes the test binary the command, for tests that need a process.
+const asCommand = "TAGWERK_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	// The settings of whoever runs the tests are not theirs.
+	for _, s := range server.Settings() {
+		_ = os.Unsetenv(s.Env)
+		_ = os.Unsetenv(s.Env + "_FILE")
+	}
+	os.Exit(m.Run())
+}
+
 // result is what a command left behind.
 type result struct {
 	code     int
@@ -226,14 +241,15 @@ func TestSettingsFromFiles(t *testing.T) {
 
 // TestSignals needs processes: who is asked to stop by signals, and who holds a folder.
 func TestSignals(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "tagwerk")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	command := func(t *testing.T, args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+		cmd.Env = append(os.Environ(), asCommand+"=1")
+		return cmd
 	}
 	start := func(t *testing.T, tmp string, args ...string) (*exec.Cmd, string, *bytes.Buffer) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), binary, args...)
-		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		cmd := command(t, args...)
+		cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		pipe, err := cmd.StdoutPipe()
@@ -298,7 +314,7 @@ func TestSignals(t *testing.T) {
 	})
 	t.Run("labels from standard input", func(t *testing.T) {
 		pdf := filepath.Join(t.TempDir(), "l.pdf")
-		cmd := exec.CommandContext(t.Context(), binary, "labels", "-", pdf)
+		cmd := command(t, "labels", "-", pdf)
 		cmd.Stdin = strings.NewReader("url,line1\nhttps://a.example/1,Tür\n")
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "1 label in ") {
 			t.Errorf("%v: %s", err, out)
