@@ -1,0 +1,589 @@
+package notify_test
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"go.uber.org/goleak"
+
+	"github.com/tagwerk/tagwerk/server/asset"
+	"github.com/tagwerk/tagwerk/server/desk"
+	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/notify"
+	"github.com/tagwerk/tagwerk/server/internal/notify/push"
+	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/internal/store/sqlite"
+	"github.com/tagwerk/tagwerk/server/locale"
+	"github.com/tagwerk/tagwerk/tagging/picture"
+)
+
+const password = "Kran nie ohne Haken!"
+
+// sending is one message as it reached the push service.
+type sending struct {
+	address string
+	message push.Message
+}
+
+// recorder is a push service that keeps what it was sent and answers as the test says; the zero answer is Sent.
+type recorder struct {
+	t      *testing.T
+	answer func(ctx context.Context, address string) push.Outcome
+
+	mu  sync.Mutex
+	got []sending
+}
+
+// Send implements push.Sender. It checks what holds for every message (X-20, SEC-83).
+func (r *recorder) Send(ctx context.Context, address string, m push.Message) push.Outcome {
+	if m.ID == "" || m.Title == "" || m.Body == "" || m.Ref == "" || m.Link != "https://scan.example.com/requests/"+m.Ref ||
+		m.TTL <= 0 || m.TTL > push.MaxTTL || !strings.HasPrefix(m.Kind, "request_") || m.Urgent != (m.Kind == "request_reported") {
+		r.t.Errorf("message %+v", m)
+	}
+	for _, text := range []string{m.Title, m.Body} {
+		if strings.ContainsAny(text, "⟦{") || strings.Contains(text, "Klappe") || strings.Contains(text, "lars") {
+			r.t.Errorf("text %q has an unknown key, a placeholder or something personal", text)
+		}
+	}
+	r.mu.Lock()
+	r.got = append(r.got, sending{address, m})
+	r.mu.Unlock()
+	if r.answer != nil {
+		if o := r.answer(ctx, address); o.Verdict != 0 {
+			return o
+		}
+	}
+	return push.Outcome{Verdict: push.Sent}
+}
+
+// take returns what was sent since the last call, by address.
+func (r *recorder) take() []sending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	got := r.got
+	r.got = nil
+	slices.SortStableFunc(got, func(a, b sending) int { return cmp.Compare(a.address, b.address) })
+	return got
+}
+
+// world is a worker over the embedded engine, with a provider of two staff and a customer user who reports.
+type world struct {
+	*notify.Worker
+	t        *testing.T
+	engine   store.Engine
+	push     *recorder
+	desk     *desk.Service
+	people   *identity.Directory
+	requests store.Collection[desk.Request]
+	asset    asset.Asset
+	staff    identity.Viewer // has no device; acts
+	ute, jan identity.Viewer // staff, told of reports
+	lars     identity.Viewer // reports, told of answers
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) turn(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// must fails the test on an error of a step that only prepares.
+func must[T any](t testing.TB, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// newWorld opens the store; wrap, if there is one, stands between it and the desk.
+func newWorld(t *testing.T, wrap ...func(store.Engine) store.Engine) *world {
+	t.Helper()
+	ctx := t.Context()
+	engine, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), CacheBytes: 4 << 20})
+	w := &world{t: t, engine: must(t, engine, err), push: &recorder{t: t}, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, f := range wrap {
+		w.engine = f(w.engine)
+	}
+	var specs []store.Spec
+	for _, s := range [][]store.Spec{asset.Specs(), desk.Specs(), identity.Specs(), store.BlobSpecs()} {
+		specs = append(specs, s...)
+	}
+	if err := w.engine.Ensure(ctx, store.Schema{Version: 1, Collections: specs}); err != nil {
+		t.Fatal(err)
+	}
+	people, err := identity.New(identity.Options{Engine: w.engine, Now: w.clock, Key: [32]byte{1},
+		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
+	w.people = must(t, people, err)
+	assets := asset.New(asset.Options{Engine: w.engine, Now: w.clock, Random: rand.Reader, LabelURL: "https://scan.example.com"})
+	w.requests = store.In[desk.Request](w.engine, "requests")
+	w.Worker = w.worker(w.push)
+	w.desk = desk.New(desk.Options{Engine: w.engine, Assets: assets, People: people, Blobs: store.NewBlobs(w.engine, w.clock, rand.Reader),
+		Pictures: picture.NewReader(1), Now: w.clock, Random: rand.Reader, Wake: w.Wake})
+	w.Outbox = w.desk.Outbox()
+
+	provider, err := people.PutProvider(ctx, identity.Provider{Company: "Nordlicht", Locale: locale.German})
+	must(t, provider, err)
+	customer, err := people.PutCustomer(ctx, identity.Customer{Name: "Hafen eG", Number: "4711", Providers: []string{provider.ID}})
+	must(t, customer, err)
+	for name, v := range map[string]*identity.Viewer{"chef": &w.staff, "ute": &w.ute, "jan": &w.jan} {
+		*v = w.signedIn(identity.NewPerson{Email: name + "@nord.example", Name: name, Role: identity.Admin, Provider: provider.ID, Locale: locale.German})
+	}
+	w.lars = w.signedIn(identity.NewPerson{Email: "lars@hafen.example", Name: "lars", Role: identity.General, Customer: customer.ID, Locale: locale.Swedish})
+	a, err := assets.PutAsset(ctx, w.staff, asset.Asset{Customer: customer.ID, Number: "A-1", Name: "Entrauchung"})
+	w.asset = must(t, a, err)
+	if err := assets.Grant(ctx, w.staff, w.lars.User, a.ID, asset.Faults); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.desk.PutCatalogue(ctx, w.staff, []desk.FaultType{{ID: "stuck", Severity: 2, Released: true}}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// worker is one over the store of the world, as another instance would run it.
+func (w *world) worker(sender push.Sender) *notify.Worker {
+	w.t.Helper()
+	catalogue, err := locale.Load()
+	n := &notify.Worker{People: w.people, Push: sender, Catalogue: must(w.t, catalogue, err), PublicURL: "https://scan.example.com",
+		Now: w.clock, Logger: slog.New(slog.DiscardHandler)}
+	if w.desk != nil {
+		n.Outbox = w.desk.Outbox()
+	}
+	return n
+}
+
+func (w *world) signedIn(n identity.NewPerson) identity.Viewer {
+	w.t.Helper()
+	ctx := w.t.Context()
+	p, err := w.people.AddPerson(ctx, n, password)
+	must(w.t, p, err)
+	s, err := w.people.SignIn(ctx, identity.SignIn{Email: n.Email, Password: password, Kind: identity.Bearer})
+	must(w.t, s, err)
+	v, err := w.people.Authenticate(ctx, s.Token, identity.Bearer, locale.English)
+	return must(w.t, v, err)
+}
+
+// device registers a device whose address is its name.
+func (w *world) device(v identity.Viewer, name string, l locale.Tag) identity.Device {
+	w.t.Helper()
+	d, err := w.people.PutDevice(w.t.Context(), v, name, identity.Device{Kind: identity.FCMToken, Address: name, Platform: "android", Locale: l})
+	return must(w.t, d, err)
+}
+
+// reported makes a request by lars, with one notice to the staff.
+func (w *world) reported() string {
+	w.t.Helper()
+	r, err := w.desk.ReportFault(w.t.Context(), w.lars, desk.Report{Asset: w.asset.ID, FaultType: "stuck", Text: "Klappe klemmt"})
+	return must(w.t, r, err).Number
+}
+
+func (w *world) notices(number string) []desk.Notice {
+	w.t.Helper()
+	r, err := w.requests.Get(w.t.Context(), number)
+	return must(w.t, r, err).Notices
+}
+
+// deliver runs one round of the worker.
+func (w *world) deliver() {
+	w.t.Helper()
+	if _, err := w.Deliver(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func addresses(list []sending) string {
+	s := []string{}
+	for _, x := range list {
+		s = append(s, x.address)
+	}
+	return fmt.Sprint(s)
+}
+
+func TestVerdicts(t *testing.T) {
+	w := newWorld(t)
+	w.device(w.ute, "ute-phone", locale.German)
+	w.device(w.jan, "jan-phone", locale.Swedish)
+	trouble := errors.New("the service says no")
+	// answers says what the service answers for jan's phone; ute's always gets its message.
+	answers := func(o push.Outcome) {
+		o.Err = trouble
+		w.push.answer = func(_ context.Context, address string) push.Outcome {
+			if address == "jan-phone" {
+				return o
+			}
+			return push.Outcome{}
+		}
+	}
+
+	t.Run("SEC-87 sent: told once, and the notice is gone", func(t *testing.T) {
+		number := w.reported()
+		w.deliver()
+		got := w.push.take()
+		if addresses(got) != "[jan-phone ute-phone]" || len(w.notices(number)) != 0 {
+			t.Fatalf("sent to %s, left %+v", addresses(got), w.notices(number))
+		}
+		if got[0].message.ID != got[1].message.ID || got[0].message.Ref != number {
+			t.Errorf("messages %+v", got)
+		}
+		w.turn(24 * time.Hour)
+		if w.deliver(); len(w.push.take()) != 0 {
+			t.Error("told again")
+		}
+	})
+	t.Run("SEC-87 retry: only the device that failed, under the same id, at growing distances", func(t *testing.T) {
+		answers(push.Outcome{Verdict: push.Retry})
+		number := w.reported()
+		w.deliver()
+		first := w.push.take()
+		if addresses(first) != "[jan-phone ute-phone]" {
+			t.Fatalf("sent to %s", addresses(first))
+		}
+		var before time.Duration
+		for try := 1; try <= 4; try++ {
+			n := w.notices(number)[0]
+			wait := n.Next.Sub(w.clock())
+			// Each wait doubles and is spread by up to a half.
+			if n.Tries != try || n.Trouble != notify.ServiceDown || wait < before*4/3 || wait <= 0 {
+				t.Errorf("try %d: %+v, waits %v after %v", try, n, wait, before)
+			}
+			before = wait
+			w.turn(wait - time.Millisecond)
+			if w.deliver(); len(w.push.take()) != 0 {
+				t.Error("tried too early")
+			}
+			w.turn(time.Millisecond)
+			w.deliver()
+			if got := w.push.take(); addresses(got) != "[jan-phone]" || got[0].message.ID != first[0].message.ID {
+				t.Errorf("try %d: %+v", try, got)
+			}
+		}
+		w.push.answer = nil
+		w.turn(2 * before * 2)
+		w.deliver()
+		if got := w.push.take(); addresses(got) != "[jan-phone]" || len(w.notices(number)) != 0 {
+			t.Errorf("at last to %s, left %+v", addresses(got), w.notices(number))
+		}
+	})
+	t.Run("SEC-80 retry: a wait that the service asks for is kept", func(t *testing.T) {
+		answers(push.Outcome{Verdict: push.Retry, After: 17 * time.Minute})
+		number := w.reported()
+		w.deliver()
+		if wait := w.notices(number)[0].Next.Sub(w.clock()); wait < 17*time.Minute || wait > 19*time.Minute {
+			t.Errorf("waits %v", wait)
+		}
+		w.push.answer = nil
+		w.turn(20 * time.Minute)
+		w.deliver()
+		w.push.take()
+	})
+	t.Run("SEC-87 hold: waits in sight of staff with the reason", func(t *testing.T) {
+		answers(push.Outcome{Verdict: push.Hold, Alert: true})
+		number := w.reported()
+		w.deliver()
+		list, err := w.desk.Undelivered(t.Context(), w.staff, 10)
+		if err != nil || len(list) != 1 || list[0].Number != number || list[0].Notice.Trouble != notify.Credentials {
+			t.Errorf("%+v, %v", list, err)
+		}
+		w.push.take()
+		w.push.answer = nil
+		w.turn(24 * time.Hour)
+		w.deliver()
+		if got := w.push.take(); addresses(got) != "[jan-phone]" || len(w.notices(number)) != 0 {
+			t.Errorf("then to %s", addresses(got))
+		}
+	})
+	t.Run("SEC-83 refused: never the same again, and the others are told", func(t *testing.T) {
+		answers(push.Outcome{Verdict: push.Refused})
+		number := w.reported()
+		w.deliver()
+		if got := w.push.take(); addresses(got) != "[jan-phone ute-phone]" || len(w.notices(number)) != 0 {
+			t.Errorf("sent to %s, left %+v", addresses(got), w.notices(number))
+		}
+		if devices, err := w.people.DevicesOf(t.Context(), w.jan.User); err != nil || len(devices) != 1 {
+			t.Errorf("devices %+v, %v", devices, err)
+		}
+	})
+	t.Run("SEC-87 given up after its life, and then in sight", func(t *testing.T) {
+		answers(push.Outcome{Verdict: push.Retry})
+		number := w.reported()
+		w.deliver()
+		w.turn(desk.NoticeLife)
+		w.deliver()
+		if n := w.notices(number)[0]; n.Tries != 2 || n.Trouble != notify.ServiceDown {
+			t.Errorf("on the last day: %+v", n)
+		}
+		w.turn(time.Hour)
+		w.deliver()
+		if n := w.notices(number)[0]; n.Trouble != notify.GivenUp || n.Next != desk.NoticeGivenUp {
+			t.Errorf("after its life: %+v", n)
+		}
+		w.push.take()
+		w.push.answer = nil
+		w.turn(24 * time.Hour)
+		if w.deliver(); len(w.push.take()) != 0 {
+			t.Error("tried after it was given up")
+		}
+	})
+	t.Run("SEC-83 gone: the address is dropped, the notice done", func(t *testing.T) {
+		answers(push.Outcome{Verdict: push.Gone})
+		number := w.reported()
+		w.deliver()
+		w.push.take()
+		if devices, err := w.people.DevicesOf(t.Context(), w.jan.User); err != nil || len(devices) != 0 || len(w.notices(number)) != 0 {
+			t.Errorf("devices %+v, left %+v, %v", devices, w.notices(number), err)
+		}
+		w.reported()
+		w.deliver()
+		if got := w.push.take(); addresses(got) != "[ute-phone]" {
+			t.Errorf("next one to %s", addresses(got))
+		}
+	})
+}
+
+func TestMessages(t *testing.T) {
+	w := newWorld(t)
+	for i, l := range locale.Tags {
+		w.device(w.lars, fmt.Sprint("lars-", i), l)
+	}
+	w.device(w.ute, "ute-phone", locale.German)
+	ctx := t.Context()
+	number := w.reported()
+	v, err := w.desk.SetStatus(ctx, w.staff, number, desk.WaitingCustomer)
+	must(t, v, err)
+	v, err = w.desk.Write(ctx, w.staff, number, "Welche Klappe?", "")
+	must(t, v, err)
+	w.deliver()
+
+	byDevice := map[string][]push.Message{}
+	for _, s := range w.push.take() {
+		byDevice[s.address] = append(byDevice[s.address], s.message)
+	}
+	t.Run("B-9 X-20 each device in its own language, in the order of what happened", func(t *testing.T) {
+		texts := map[string]bool{}
+		catalogue := w.Catalogue
+		for i, l := range locale.Tags {
+			got := byDevice[fmt.Sprint("lars-", i)]
+			if len(got) != 2 || got[0].Kind != "request_status_changed" || got[1].Kind != "request_answered" {
+				t.Fatalf("%s: %+v", l, got)
+			}
+			status := catalogue.Text(l, "status.waiting_customer", nil)
+			if whole := got[0].Title + " " + got[0].Body; !strings.Contains(whole, status) || !strings.Contains(whole, number) {
+				t.Errorf("%s: %q does not say %q and the number", l, whole, status)
+			}
+			texts[got[1].Title+got[1].Body] = true
+		}
+		if len(texts) != len(locale.Tags) {
+			t.Errorf("%d texts in %d languages", len(texts), len(locale.Tags))
+		}
+	})
+	t.Run("X-20 staff are told of the report alone", func(t *testing.T) {
+		if got := byDevice["ute-phone"]; len(got) != 1 || got[0].Kind != "request_reported" || !got[0].Urgent {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("SEC-21 SEC-40 who was deactivated is told nothing", func(t *testing.T) {
+		number := w.reported()
+		if err := w.people.Deactivate(ctx, w.ute.User); err != nil {
+			t.Fatal(err)
+		}
+		w.deliver()
+		if got := w.push.take(); len(got) != 0 || len(w.notices(number)) != 0 {
+			t.Errorf("sent to %s", addresses(got))
+		}
+	})
+}
+
+func TestNotConfigured(t *testing.T) {
+	w := newWorld(t)
+	w.device(w.ute, "ute-phone", locale.German)
+	w.Push = nil
+	t.Run("SEC-87 without a push service notices wait in sight, and go out once there is one", func(t *testing.T) {
+		number := w.reported()
+		w.deliver()
+		list, err := w.desk.Undelivered(t.Context(), w.staff, 10)
+		if err != nil || len(list) != 1 || list[0].Notice.Trouble != notify.NotConfigured {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		w.Push = w.push
+		w.turn(time.Hour)
+		w.deliver()
+		if got := w.push.take(); addresses(got) != "[ute-phone]" || len(w.notices(number)) != 0 {
+			t.Errorf("sent to %s", addresses(got))
+		}
+	})
+}
+
+func TestStop(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	for _, v := range []identity.Viewer{w.ute, w.jan} {
+		for _, name := range []string{"a", "b"} {
+			w.device(v, v.Name+"-"+name, locale.German)
+		}
+	}
+	t.Run("SEC-87 a stop during a sending notes what was sent before", func(t *testing.T) {
+		leak := goleak.IgnoreCurrent()
+		number := w.reported()
+		running, stop := context.WithCancel(ctx)
+		defer stop()
+		var mu sync.Mutex
+		first := ""
+		w.push.answer = func(ctx context.Context, address string) push.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			if first == "" {
+				first = address
+				return push.Outcome{}
+			}
+			stop()
+			<-ctx.Done()
+			return push.Outcome{Verdict: push.Retry, Err: ctx.Err()}
+		}
+		ended := make(chan struct{})
+		go func() { w.Run(running); close(ended) }()
+		<-ended
+		if err := goleak.Find(leak); err != nil {
+			t.Error(err)
+		}
+		interrupted := w.push.take()
+		left := w.notices(number)
+		if len(interrupted) != 2 || len(left) != 1 || len(left[0].Sent) != 1 || !strings.HasSuffix(left[0].Sent[0], "."+first) {
+			t.Fatalf("first %s of %s, left %+v", first, addresses(interrupted), left)
+		}
+		w.push.answer = nil
+		w.turn(time.Hour)
+		w.deliver()
+		again := w.push.take()
+		if len(again) != 3 || strings.Contains(addresses(again), first) || again[0].message.ID != left[0].ID || len(w.notices(number)) != 0 {
+			t.Errorf("after the restart to %s, first had it already", addresses(again))
+		}
+	})
+}
+
+// failing is an engine that refuses to replace requests while it is full.
+type failing struct {
+	store.Engine
+	mu   sync.Mutex
+	full bool
+	asks int
+}
+
+func (f *failing) set(full bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.full, f.asks = full, 0
+}
+
+// Replace implements store.Engine.
+func (f *failing) Replace(ctx context.Context, collection, id string, body []byte, ver int64) error {
+	f.mu.Lock()
+	full := f.full && collection == "requests"
+	if full {
+		f.asks++
+	}
+	f.mu.Unlock()
+	if full {
+		return store.ErrFull
+	}
+	return f.Engine.Replace(ctx, collection, id, body, ver)
+}
+
+func TestFullDisk(t *testing.T) {
+	var disk *failing
+	w := newWorld(t, func(e store.Engine) store.Engine { disk = &failing{Engine: e}; return disk })
+	w.device(w.ute, "ute-phone", locale.German)
+	const waiting = 40 // more than one batch
+	for range waiting {
+		w.reported()
+	}
+	t.Run("SEC-85 a store that refuses writes is left in peace until the next round, and nothing is sent", func(t *testing.T) {
+		disk.set(true)
+		more, err := w.Deliver(t.Context())
+		if more || err != nil || disk.asks == 0 || len(w.push.take()) != 0 {
+			t.Errorf("more %v, %v, %d writes tried", more, err, disk.asks)
+		}
+	})
+	t.Run("SEC-85 with room again all go out", func(t *testing.T) {
+		disk.set(false)
+		for more := true; more; {
+			var err error
+			if more, err = w.Deliver(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.push.take(); len(got) != waiting {
+			t.Errorf("%d sent, want %d", len(got), waiting)
+		}
+	})
+}
+
+func TestTwoWorkers(t *testing.T) {
+	w := newWorld(t)
+	w.device(w.ute, "ute-phone", locale.German)
+	w.device(w.jan, "jan-phone", locale.Swedish)
+	t.Run("SEC-89 two workers on one store deliver each notice once", func(t *testing.T) {
+		leak := goleak.IgnoreCurrent()
+		const reports = 60
+		arrived := make(chan struct{}, 4*reports)
+		w.push.answer = func(context.Context, string) push.Outcome { arrived <- struct{}{}; return push.Outcome{} }
+		other := w.worker(w.push)
+		running, stop := context.WithCancel(t.Context())
+		defer stop()
+		var workers sync.WaitGroup
+		for _, n := range []*notify.Worker{w.Worker, other} {
+			workers.Go(func() { n.Run(running) })
+		}
+		var numbers []string
+		for range reports {
+			numbers = append(numbers, w.reported())
+			other.Wake()
+		}
+		late := time.After(20 * time.Second)
+		for range 2 * reports {
+			select {
+			case <-arrived:
+			case <-late:
+				t.Fatal("not all messages arrived")
+			}
+		}
+		stop()
+		workers.Wait()
+		if err := goleak.Find(leak); err != nil {
+			t.Error(err)
+		}
+		times := map[string]int{}
+		for _, s := range w.push.take() {
+			times[s.address+" "+s.message.Ref]++
+		}
+		for _, number := range numbers {
+			if times["ute-phone "+number] != 1 || times["jan-phone "+number] != 1 || len(w.notices(number)) != 0 {
+				t.Errorf("%s: ute %d, jan %d times, left %+v", number, times["ute-phone "+number], times["jan-phone "+number], w.notices(number))
+			}
+		}
+	})
+}
