@@ -302,14 +302,14 @@ func TestSignals(t *testing.T) {
 		} {
 			tagwerk(t, append(args, "--data", dir)...).want(t, exitFailed, "another tagwerk is using the data folder "+dir, "stop it").oneLine(t)
 		}
-		if !strings.Contains(stderr.String(), "TAGWERK_FCM_CREDENTIALS") {
-			t.Errorf("nothing says that phones do not ring: %s", stderr.String())
-		}
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%v\n%s", err, stderr.String())
+		}
+		if !strings.Contains(stderr.String(), "TAGWERK_FCM_CREDENTIALS") {
+			t.Errorf("nothing says that phones do not ring: %s", stderr.String())
 		}
 	})
 	t.Run("labels from standard input", func(t *testing.T) {
