@@ -12,6 +12,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/locale"
 	"github.com/tagwerk/tagwerk/tagging/picture"
 )
 
@@ -391,4 +392,29 @@ func TestSweep(t *testing.T) {
 		}
 		w.present(w.lars, r.Number, 1)
 	})
+}
+
+// TestFaultTypeKeepsItsName: an old fault says what it was although its type is not offered any more (F-30).
+func TestFaultTypeKeepsItsName(t *testing.T) {
+	w := newWorld(t)
+	r := w.reported()
+	view, err := w.Request(t.Context(), w.lars, r.Number)
+	must(t, view, err)
+	for _, c := range []struct {
+		name  string
+		types []desk.FaultType
+		want  string
+	}{
+		{"released", []desk.FaultType{{ID: r.FaultType, Released: true, Names: map[locale.Tag]string{locale.German: "Klemmt"}}}, "Klemmt"},
+		{"not released any more", []desk.FaultType{{ID: r.FaultType, Names: map[locale.Tag]string{locale.German: "Klemmt"}}}, "Klemmt"},
+		{"gone", nil, r.FaultType},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w.catalogue(w.nord, c.types...)
+			f, err := w.FaultType(t.Context(), view)
+			if got := must(t, f, err).Name(locale.German); got != c.want {
+				t.Errorf("called %q, want %q", got, c.want)
+			}
+		})
+	}
 }

@@ -111,6 +111,21 @@ func (s *Service) FaultTypes(ctx context.Context, a asset.Access) ([]FaultType, 
 	return released, nil
 }
 
+// FaultType is the fault type of a request, as whoever sees the request may know it; also one that is not released any more. A
+// type that is gone has its id for a name.
+func (s *Service) FaultType(ctx context.Context, v View) (FaultType, error) {
+	c, err := s.catalogue(ctx, v.Provider)
+	if err != nil {
+		return FaultType{}, err
+	}
+	for _, f := range c.FaultTypes {
+		if f.ID == v.FaultType {
+			return f, nil
+		}
+	}
+	return FaultType{ID: v.FaultType}, nil
+}
+
 func (s *Service) catalogue(ctx context.Context, provider string) (*Catalogue, error) {
 	c, err := s.catalogues.Get(ctx, provider)
 	if errors.Is(err, store.ErrNotFound) {

@@ -380,21 +380,10 @@ func (n *names) component(id string) (string, error) {
 	return c.Name, nil
 }
 
-// faultType is what a fault type is called on an asset; its id if it is not released any more.
-func (n *names) faultType(a asset.Access, id string) (string, error) {
-	if a.Asset == nil {
-		return id, nil
-	}
-	types, err := n.p.opt.Desk.FaultTypes(n.ctx, a)
-	if err != nil {
-		return "", err
-	}
-	for _, f := range types {
-		if f.ID == id {
-			return n.lang(f), nil
-		}
-	}
-	return id, nil
+// faultType is what the fault type of a request is called.
+func (n *names) faultType(v desk.View) (string, error) {
+	f, err := n.p.opt.Desk.FaultType(n.ctx, v)
+	return n.lang(f), err
 }
 
 // person is somebody's name, "" for one who is gone.

@@ -41,7 +41,7 @@ func (p *Portal) requestRows(n *names, list []desk.View) ([]requestRow, error) {
 		if row.Component, err = n.component(v.Component); err != nil {
 			return nil, err
 		}
-		if row.FaultType, err = n.faultType(a, v.FaultType); err != nil {
+		if row.FaultType, err = n.faultType(v); err != nil {
 			return nil, err
 		}
 		rows = append(rows, row)
