@@ -142,14 +142,6 @@ func (w *writer) serve(group []*request) {
 		}
 		live = append(live, r)
 	}
-	defer func() {
-		for _, r := range live {
-			close(r.done)
-		}
-		if w.pages >= checkpointPages && w.cause == nil {
-			w.checkpoint(w.checkpointMode())
-		}
-	}()
 	switch {
 	case len(live) == 0:
 	case w.cause != nil:
@@ -161,6 +153,13 @@ func (w *writer) serve(group []*request) {
 		}
 	default:
 		w.commit(w.withRoom(live))
+	}
+	// Not deferred: a panic on the way must not answer a caller with success before it ends the process (SEC-84).
+	for _, r := range live {
+		close(r.done)
+	}
+	if w.pages >= checkpointPages && w.cause == nil {
+		w.checkpoint(w.checkpointMode())
 	}
 }
 
