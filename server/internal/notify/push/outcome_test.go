@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tagwerk/tagwerk/server/internal/notify/push/fcmfake"
 )
@@ -64,7 +65,7 @@ func TestRetryAfter(t *testing.T) {
 func TestReasonFitsALogLine(t *testing.T) {
 	cause := errors.New("a\nb\x1b[31m\xff" + strings.Repeat("x", 10_000))
 	got := reason(cause)
-	if s := got.Error(); len(s) > 320 || strings.ContainsAny(s, "\n\x1b\xff") || !strings.HasPrefix(s, "push: a b [31m?x") {
+	if s := got.Error(); len(s) > 320 || strings.ContainsAny(s, "\n\x1b") || !utf8.ValidString(s) || !strings.HasPrefix(s, "push: a b [31m?x") {
 		t.Errorf("%q", s)
 	}
 	if !errors.Is(got, cause) {
