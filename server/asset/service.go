@@ -3,7 +3,6 @@ package asset
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -69,21 +68,12 @@ func Specs() []store.Spec {
 	}
 }
 
-// newID returns 16 random characters for a new document.
-func (s *Service) newID() (string, error) {
-	b := make([]byte, 10)
-	if _, err := io.ReadFull(s.random, b); err != nil {
-		return "", fmt.Errorf("asset: random source: %w", err)
-	}
-	return idEncoding.EncodeToString(b), nil
-}
-
 // PutObject stores a new object of the viewer's provider and returns it with its id.
 func (s *Service) PutObject(ctx context.Context, v identity.Viewer, o Object) (Object, error) {
 	if v.Kind != identity.Staff || v.MustEnrol {
 		return Object{}, ErrNotAllowed
 	}
-	id, err := s.newID()
+	id, err := store.NewID(s.random)
 	if err != nil {
 		return Object{}, err
 	}
@@ -106,7 +96,7 @@ func (s *Service) PutAsset(ctx context.Context, v identity.Viewer, a Asset) (Ass
 			return Asset{}, ErrNotFound
 		}
 	}
-	id, err := s.newID()
+	id, err := store.NewID(s.random)
 	if err != nil {
 		return Asset{}, err
 	}
@@ -128,7 +118,7 @@ func (s *Service) PutComponents(ctx context.Context, v identity.Viewer, asset st
 	ids := make([]string, len(list))
 	docs := make([]*Component, len(list))
 	for i, c := range list {
-		if c.ID, err = s.newID(); err != nil {
+		if c.ID, err = store.NewID(s.random); err != nil {
 			return nil, err
 		}
 		c.Asset, c.Provider, c.Position = a.ID, a.Provider, int64(first+i+1)
@@ -144,7 +134,7 @@ func (s *Service) PutAppointment(ctx context.Context, v identity.Viewer, p Appoi
 	if err != nil {
 		return Appointment{}, err
 	}
-	if p.ID, err = s.newID(); err != nil {
+	if p.ID, err = store.NewID(s.random); err != nil {
 		return Appointment{}, err
 	}
 	p.Provider = a.Provider

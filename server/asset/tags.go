@@ -2,7 +2,6 @@ package asset
 
 import (
 	"context"
-	"encoding/base32"
 	"errors"
 	"fmt"
 
@@ -12,8 +11,6 @@ import (
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/tagging"
 )
-
-var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // Tag is a label or an access tag. The id of a label is its code.
 type Tag struct {

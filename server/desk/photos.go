@@ -34,7 +34,7 @@ func (s *Service) storePhotos(ctx context.Context, v identity.Viewer, number str
 		if err != nil {
 			return nil, err
 		}
-		id, err := s.newID()
+		id, err := store.NewID(s.random)
 		if err != nil {
 			return nil, err
 		}

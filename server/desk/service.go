@@ -3,10 +3,8 @@ package desk
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -312,7 +310,7 @@ func (s *Service) idempotency(v identity.Viewer, key string, content ...string) 
 		return "", "", &FieldError{"idempotency_key", TooLong}
 	}
 	if key == "" {
-		id, err := s.newID()
+		id, err := store.NewID(s.random)
 		return "-" + id, "", err
 	}
 	h := sha256.Sum256([]byte(strings.Join(content, "\x00")))
@@ -360,19 +358,9 @@ func (s *Service) nextNumber(ctx context.Context) (string, error) {
 	}
 }
 
-var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
-func (s *Service) newID() (string, error) {
-	b := make([]byte, 10)
-	if _, err := io.ReadFull(s.random, b); err != nil {
-		return "", fmt.Errorf("desk: random source: %w", err)
-	}
-	return idEncoding.EncodeToString(b), nil
-}
-
 // note gives a notice its id and adds it to the request.
 func (s *Service) note(r *Request, n Notice) error {
-	id, err := s.newID()
+	id, err := store.NewID(s.random)
 	if err != nil {
 		return err
 	}

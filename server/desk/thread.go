@@ -74,7 +74,7 @@ func (s *Service) Write(ctx context.Context, v identity.Viewer, number, text, ke
 	if err != nil {
 		return View{}, err
 	}
-	id, err := s.newID()
+	id, err := store.NewID(s.random)
 	if err != nil {
 		return View{}, err
 	}
@@ -114,7 +114,7 @@ func (s *Service) SetStatus(ctx context.Context, v identity.Viewer, number strin
 	if !to.Known() {
 		return View{}, &FieldError{"status", NotChosen}
 	}
-	id, err := s.newID()
+	id, err := store.NewID(s.random)
 	if err != nil {
 		return View{}, err
 	}
