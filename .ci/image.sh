@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # What the Dockerfile puts into its image, without Docker: builds with the Dockerfile's own command, lays out the same root, and
 # lets it serve there as the image's user. Needs root, for chroot.
+#
+#     .ci/image.sh [WHERE TO LEAVE THE BINARY]
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -60,3 +62,4 @@ ok "SIGTERM stops it with exit code 0"
 env -i TMPDIR=/tmp "$(command -v chroot)" --userspec="$user" "$root" /tagwerk openapi >"$tmp/openapi.json" 2>"$tmp/serve.err"
 [[ $(jq -r .openapi "$tmp/openapi.json") == 3.1.* ]] || fail "tagwerk openapi prints no description"
 ok "its other commands run there as well"
+[[ -z ${1-} ]] || cp "$root/tagwerk" "$1"
