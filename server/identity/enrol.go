@@ -76,6 +76,7 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, v Viewer, code string) (Con
 		return Confirmed{}, err
 	}
 	var pending []byte
+	var step int64
 	err = d.tryCode(ctx, p, func(latest *Person, now store.Time) (bool, error) {
 		if pending = latest.Factor.Pending; len(pending) == 0 {
 			return false, ErrNoFactor
@@ -88,11 +89,8 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, v Viewer, code string) (Con
 		if !is {
 			return false, nil
 		}
-		// The steps of another secret say nothing about this one, so that changing phones need not wait for the next step.
-		step, ok, err := matchTOTP(secret, digits, now.Time, -1)
-		if ok {
-			latest.Factor.Step = max(latest.Factor.Step, step)
-		}
+		var ok bool
+		step, ok, err = matchTOTP(secret, digits, now.Time, -1)
 		return ok, err
 	})
 	if err != nil {
@@ -107,7 +105,9 @@ func (d *Directory) ConfirmTOTP(ctx context.Context, v Viewer, code string) (Con
 		if !bytes.Equal(f.Pending, pending) {
 			return ErrOTPWrong // begun anew meanwhile, or confirmed by a racing call
 		}
-		f.Secret, f.Pending, f.Recovery = pending, nil, stored
+		// The steps of another secret say nothing about this one: changing phones need not wait for the next step, and steps that
+		// were used while the clock was ahead do not shut the person out for good.
+		f.Secret, f.Step, f.Pending, f.Recovery = pending, step, nil, stored
 		return nil
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func (d *Directory) RemoveTOTP(ctx context.Context, v Viewer) (Renewed, error) {
 	return out, nil
 }
 
-// removeFactor keeps the last step and the failures, so that setting up again is no way around the limits.
+// removeFactor keeps the failures, so that setting up again is no way around the limits.
 func removeFactor(p *Person) {
 	p.Factor.Secret, p.Factor.Pending, p.Factor.Recovery = nil, nil, nil
 }

@@ -373,6 +373,43 @@ func TestCodeLimits(t *testing.T) {
 	})
 }
 
+func TestEnrolmentAfterClockWasAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	const ahead = 10 * 365 * 24 * time.Hour
+	w.clock.turn(ahead)
+	e, _ := w.enrol(w.user)
+	w.clock.turn(-ahead)
+	in := form(w.user)
+	in.OTP = w.codeOf(e)
+	if _, err := w.SignIn(ctx, in); !errors.Is(err, ErrOTPWrong) {
+		t.Fatalf("SEC-30 a step before the last accepted one: %v", err)
+	}
+	password, err := w.ResetByOperator(ctx, w.user.Email, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Password, in.OTP = password, ""
+	v := w.viewerOf(w.signIn(in).Token, in.Kind)
+	e, err = w.BeginTOTP(ctx, v, "Tagwerk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.ConfirmTOTP(ctx, v, w.codeOf(e)); err != nil {
+		t.Fatal(err)
+	}
+	in.OTP = w.codeOf(e)
+	if _, err := w.SignIn(ctx, in); !errors.Is(err, ErrOTPWrong) {
+		t.Errorf("SEC-30 the code of the enrolment works a second time: %v", err)
+	}
+	w.clock.turn(totpPeriod * time.Second)
+	in.OTP = w.codeOf(e)
+	if _, err := w.SignIn(ctx, in); err != nil {
+		t.Errorf("SEC-88 a new second factor after the clock was ahead: %v", err)
+	}
+}
+
 func TestRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
