@@ -238,8 +238,8 @@ func TestHeaders(t *testing.T) {
 	for path, policy := range map[string]string{
 		"/page": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
 			"manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-		"/v1/x":    "default-src 'none'; frame-ancestors 'none'",
-		"/v1/none": "default-src 'none'; frame-ancestors 'none'",
+		"/v1/x":    "default-src 'none'; sandbox; frame-ancestors 'none'",
+		"/v1/none": "default-src 'none'; sandbox; frame-ancestors 'none'",
 		"/v1/file": "default-src 'none'; sandbox; frame-ancestors 'none'",
 		"/panic":   "",
 		"/healthz": "",

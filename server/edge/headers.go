@@ -20,7 +20,8 @@ func contentPolicy(wasm bool) string {
 }
 
 const (
-	apiPolicy       = "default-src 'none'; frame-ancestors 'none'"
+	// apiPolicy is also that of files: opened by itself, none can do anything (SEC-64).
+	apiPolicy       = "default-src 'none'; sandbox; frame-ancestors 'none'"
 	permissions     = "camera=(self), geolocation=()"
 	referrer        = "same-origin"
 	transport       = "max-age=31536000; includeSubDomains"

@@ -55,7 +55,7 @@ func (r *Request) NoContent() error {
 // Attachment answers a file for saving, under a name as RFC 6266 writes it and a policy that lets it do nothing (SEC-63, SEC-64).
 func (r *Request) Attachment(mediaType, name string, data []byte) error {
 	r.SetHeader(fiber.HeaderContentDisposition, Disposition(name))
-	r.policy = "default-src 'none'; sandbox; frame-ancestors 'none'"
+	r.policy = apiPolicy
 	return r.Bytes(fiber.StatusOK, mediaType, data)
 }
 
