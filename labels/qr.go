@@ -47,7 +47,6 @@ type Matrix struct {
 	rows    [maxSize]uint64 // bit x of rows[y] is the module at column x
 	version uint8
 	mask    uint8
-	level   Level
 }
 
 // Size is the number of modules on a side: 17 + 4 × version.
@@ -60,9 +59,6 @@ func (m *Matrix) Size() int {
 
 // Version is the QR version, 1 to 10.
 func (m *Matrix) Version() int { return int(m.version) }
-
-// Level is the error correction level that was used, never LevelAuto.
-func (m *Matrix) Level() Level { return m.level }
 
 // Dark reports whether the module at column x and row y, counted from 0 at the top left, is dark. Everything outside is light.
 func (m *Matrix) Dark(x, y int) bool {
@@ -117,7 +113,7 @@ func encode(text string, level Level, mask int) (Matrix, error) {
 			}
 		}
 	}
-	m := Matrix{version: uint8(version), mask: uint8(best), level: level}
+	m := Matrix{version: uint8(version), mask: uint8(best)}
 	overlay := &sym.overlays[level-LevelL][best]
 	for y := range size {
 		m.rows[y] = plain[4+y] ^ overlay[y]
