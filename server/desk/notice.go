@@ -177,20 +177,11 @@ func (o Outbox) Settle(ctx context.Context, c *Claim, outcomes []Outcome) error 
 
 func union(a, b []string) []string {
 	for _, x := range b {
-		if !contains(a, x) {
+		if !slices.Contains(a, x) {
 			a = append(a, x)
 		}
 	}
 	return a
-}
-
-func contains(list []string, x string) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // Recipients are the people whom a notice is for, with their rights checked now (SEC-21): staff of the provider, or reporter and

@@ -22,7 +22,7 @@ type View struct {
 }
 
 func view(v identity.Viewer, r *Request, may rights) View {
-	return View{Request: r, Work: may.work, Own: r.Reporter == v.User, Follows: r.Reporter == v.User || contains(r.Followers, v.User)}
+	return View{Request: r, Work: may.work, Own: r.Reporter == v.User, Follows: r.Reporter == v.User || slices.Contains(r.Followers, v.User)}
 }
 
 // Request returns one request with its thread, or ErrNotFound.
@@ -140,7 +140,7 @@ func (s *Service) SetStatus(ctx context.Context, v identity.Viewer, number strin
 // Follow makes the viewer one of those who are told of a request's progress, instead of reporting the same fault again.
 func (s *Service) Follow(ctx context.Context, v identity.Viewer, number string) (View, error) {
 	return s.change(ctx, v, number, func(r *Request, may rights) error {
-		if v.Kind == identity.CustomerUser && r.Reporter != v.User && !contains(r.Followers, v.User) && len(r.Followers) < 200 {
+		if v.Kind == identity.CustomerUser && r.Reporter != v.User && !slices.Contains(r.Followers, v.User) && len(r.Followers) < 200 {
 			r.Followers = append(r.Followers, v.User)
 		}
 		return nil
@@ -241,7 +241,7 @@ func (s *Service) list(ctx context.Context, v identity.Viewer, q store.Query, ke
 	return out, q.After, nil
 }
 
-// AddPhoto adds a picture to a request; the same file again is no second photo. Customers add up to MaxPhotos.
+// AddPhoto adds a picture to a request; the same file again is no second photo. A request holds MaxPhotos at most, whoever adds them.
 func (s *Service) AddPhoto(ctx context.Context, v identity.Viewer, number string, file []byte) (View, error) {
 	r, may, err := s.visible(ctx, v, number)
 	if err != nil {
