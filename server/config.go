@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // the final image has no zone files
+
+	"github.com/tagwerk/tagwerk/server/edge"
 )
 
 // Config is what an operator sets. The tags of its fields are the one table from which the command line, its help, the
@@ -81,9 +83,8 @@ func (c Config) Validate() error {
 		check("TAGWERK_FCM_ENDPOINT", c.checkFCMEndpoint())
 	}
 	for _, p := range list(c.TrustedProxies) {
-		if _, err := netip.ParsePrefix(p); err != nil {
-			check("TAGWERK_TRUSTED_PROXIES", fmt.Errorf("%q is no network like 10.0.0.0/8", p))
-		}
+		_, err := edge.ParseProxy(p)
+		check("TAGWERK_TRUSTED_PROXIES", err)
 	}
 	_, err := c.aliases()
 	check("TAGWERK_URL_ALIASES", err)

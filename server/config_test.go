@@ -101,6 +101,8 @@ func TestValidate(t *testing.T) {
 		{"SEC-96 endpoint elsewhere", func(c *Config) { c.FCMCredentials, c.FCMEndpoint = credentials, "http://example.com" }, "TAGWERK_FCM_ENDPOINT"},
 		{"endpoint here", func(c *Config) { c.FCMCredentials, c.FCMEndpoint = credentials, "http://127.0.0.1:9" }, ""},
 		{"proxy without mask", func(c *Config) { c.TrustedProxies = "10.0.0.0/8, 10.1.1.1" }, "TAGWERK_TRUSTED_PROXIES"},
+		{"SEC-52 proxy with bits beyond the mask", func(c *Config) { c.TrustedProxies = "10.0.0.1/8" }, "TAGWERK_TRUSTED_PROXIES"},
+		{"SEC-52 everybody a proxy", func(c *Config) { c.TrustedProxies = "0.0.0.0/0" }, "TAGWERK_TRUSTED_PROXIES"},
 		{"proxies", func(c *Config) { c.TrustedProxies = "10.0.0.0/8, fd00::/8" }, ""},
 		{"alias without provider", func(c *Config) { c.URLAliases = "old.example.com" }, "TAGWERK_URL_ALIASES"},
 		{"alias with a path", func(c *Config) { c.URLAliases = "old.example.com/t=1" }, "TAGWERK_URL_ALIASES"},

@@ -14,19 +14,17 @@ import (
 // maxForwarded is how many entries of X-Forwarded-For are looked at; a longer chain of own proxies does not exist.
 const maxForwarded = 16
 
-func parseProxies(cidrs []string) ([]netip.Prefix, error) {
-	var out []netip.Prefix
-	for _, s := range cidrs {
-		p, err := netip.ParsePrefix(s)
-		if err != nil || p.Masked() != p {
-			return nil, fmt.Errorf("edge: trusted proxy %q is not a CIDR such as 10.0.0.0/8", s)
-		}
-		if p.Bits() == 0 {
-			return nil, fmt.Errorf("edge: trusted proxy %q would trust everybody", s)
-		}
-		out = append(out, p)
+// ParseProxy reads an entry of [Options.TrustedProxies]. It refuses what is no network, bits beyond the mask, which tell of a
+// mistyped mask, and a network of everybody.
+func ParseProxy(cidr string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(cidr)
+	if err != nil || p.Masked() != p {
+		return netip.Prefix{}, fmt.Errorf("%q is no network like 10.0.0.0/8", cidr)
 	}
-	return out, nil
+	if p.Bits() == 0 {
+		return netip.Prefix{}, fmt.Errorf("%q would trust everybody", cidr)
+	}
+	return p, nil
 }
 
 func (s *Server) trusted(a netip.Addr) bool {

@@ -107,9 +107,13 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("edge: public URL %q is not like https://host", o.PublicURL)
 	}
 	public.Path = ""
-	proxies, err := parseProxies(o.TrustedProxies)
-	if err != nil {
-		return nil, err
+	var proxies []netip.Prefix
+	for _, cidr := range o.TrustedProxies {
+		p, err := ParseProxy(cidr)
+		if err != nil {
+			return nil, fmt.Errorf("edge: trusted proxy %w", err)
+		}
+		proxies = append(proxies, p)
 	}
 	if err := checkOrigins(o.Origins); err != nil {
 		return nil, err
