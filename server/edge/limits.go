@@ -37,7 +37,7 @@ type Limit struct {
 	Reason string
 }
 
-// DefaultLimits is the table of rates.
+// DefaultLimits is the table of rates. Tries of passwords and codes are counted by identity, in the store (SEC-29, SEC-30).
 func DefaultLimits() []Limit {
 	return []Limit{
 		{"api", 600, time.Minute, "an app that syncs; ten a second from one user is a loop"},
@@ -49,9 +49,7 @@ func DefaultLimits() []Limit {
 		{"photo_stranger", 6, time.Minute, "a finder photographs one label; decoding is the costliest thing a stranger may ask for (SEC-11)"},
 		{"report", 30, 10 * time.Minute, "a person describes at most a few faults in ten minutes (SEC-67)"},
 		{"sheet", 10, time.Minute, "a label sheet costs up to a second of a core (SEC-73)"},
-		{"sign_in", 10, 15 * time.Minute, "B1: tries for one account from one address (SEC-29)"},
 		{"sign_in_address", 60, 15 * time.Minute, "B1: one password tried on many accounts from one address"},
-		{"second_factor", 5, 5 * time.Minute, "SEC-30; identity also counts failures a day"},
 	}
 }
 
