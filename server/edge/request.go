@@ -134,14 +134,6 @@ func LocaleFrom(ctx context.Context) locale.Tag {
 	return locale.English
 }
 
-// RequestIDFrom returns the id that stands in the access log, or "".
-func RequestIDFrom(ctx context.Context) string {
-	if r := from(ctx); r != nil {
-		return r.id
-	}
-	return ""
-}
-
 // ClientIPFrom returns the address of the client (SEC-52), the zero Addr without a request.
 func ClientIPFrom(ctx context.Context) netip.Addr {
 	if r := from(ctx); r != nil {
@@ -170,7 +162,7 @@ func (r *Request) pattern() string {
 	return r.route.Pattern
 }
 
-// Context carries the deadline and the request id; it ends with the request and not at the start of a shutdown (rows 3, 4).
+// Context carries the deadline and what [ViewerFrom] and the like return; it ends with the request and not at the start of a shutdown (rows 3, 4).
 func (r *Request) Context() context.Context { return r.ctx }
 
 // ID is the request id: 16 random bytes in hex, never taken from the client.

@@ -70,7 +70,7 @@ func TestContextOfARequest(t *testing.T) {
 			return fmt.Errorf("reading: %w", r.Context().Err())
 		})
 		s.Handle("GET", "/v1/id", open, edge.RouteOptions{API: true}, func(r *edge.Request) error {
-			return r.Text(200, edge.RequestIDFrom(r.Context()))
+			return r.Text(200, r.ID())
 		})
 	})
 	t.Run("row 3 row 5 SEC-49 the deadline ends a handler", func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestContextOfARequest(t *testing.T) {
 			t.Errorf("%d %s", a.StatusCode, code)
 		}
 	})
-	t.Run("row 3 the context knows the request id, which is never the client's", func(t *testing.T) {
+	t.Run("the request id is logged and never the client's", func(t *testing.T) {
 		a := s.do(t, "GET", "/v1/id", "", "X-Request-Id: mine")
 		if len(a.body) != 32 || a.body != a.Header.Get("X-Request-Id") || !strings.Contains(s.log.String(), a.body) {
 			t.Errorf("id %q, header %q", a.body, a.Header.Get("X-Request-Id"))
