@@ -68,6 +68,7 @@ type Confirmation struct {
 func (a *api) sessions() {
 	public := edge.Access{Who: edge.Public, Object: "a new session of the person who proves to be that person", Permission: "none"}
 	own := edge.Access{Who: edge.SignedIn, Object: "own session and person", Permission: "none", AllowUnenrolled: true}
+	limit := edge.RouteOptions{Limit: "api"}
 
 	signIn := op(http.MethodPost, "/v1/sessions", "signIn", "Sign in", "Sessions")
 	signIn.DefaultStatus = http.StatusCreated
@@ -87,7 +88,7 @@ func (a *api) sessions() {
 	edge.Operation(a.API, op(http.MethodDelete, "/v1/sessions/current", "signOut", "Sign out", "Sessions"), own,
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
 			return nil, a.People.SignOut(ctx, edge.ViewerFrom(ctx))
-		})
+		}, limit)
 
 	edge.Operation(a.API, op(http.MethodGet, "/v1/me", "me", "Who am I", "Sessions"), own,
 		func(ctx context.Context, _ *struct{}) (*Out[User], error) {
@@ -97,7 +98,7 @@ func (a *api) sessions() {
 				return nil, err
 			}
 			return &Out[User]{userOf(p, v.MustEnrol)}, nil
-		})
+		}, limit)
 
 	edge.Operation(a.API, op(http.MethodPost, "/v1/me/totp", "beginTOTP", "Begin to set up a second factor", "Sessions"), own,
 		func(ctx context.Context, _ *struct{}) (*Out[Enrolment], error) {
@@ -106,7 +107,7 @@ func (a *api) sessions() {
 				return nil, err
 			}
 			return &Out[Enrolment]{Enrolment{Secret: e.Secret, URL: e.URL}}, nil
-		})
+		}, limit)
 
 	edge.Operation(a.API, op(http.MethodPost, "/v1/me/totp/confirm", "confirmTOTP", "Put the second factor in force with its first code", "Sessions"), own,
 		func(ctx context.Context, in *CodeInput) (*Out[Confirmation], error) {
@@ -115,5 +116,5 @@ func (a *api) sessions() {
 				return nil, err
 			}
 			return &Out[Confirmation]{Confirmation{RecoveryCodes: c.Recovery, Token: c.Token, ExpiresAt: c.Session.Expires.Time}}, nil
-		})
+		}, limit)
 }
