@@ -72,14 +72,7 @@ func free() []edge.Limit {
 type worldOption func(*server.Config, *server.Runtime)
 
 func withoutFCM(c *server.Config, _ *server.Runtime)      { c.FCMCredentials, c.FCMEndpoint = "", "" }
-func withRealLimits(_ *server.Config, rt *server.Runtime) { rt.Limits = nil }
 func withStaffFactor(c *server.Config, _ *server.Runtime) { c.StaffFactor = "required" }
-func inFolder(dir string) worldOption {
-	return func(c *server.Config, _ *server.Runtime) { c.Data = dir }
-}
-func withAlias(f func(*server.Config)) worldOption {
-	return func(c *server.Config, _ *server.Runtime) { f(c) }
-}
 
 func newWorld(t *testing.T, options ...worldOption) *world {
 	t.Helper()
