@@ -287,6 +287,9 @@ func (p *Portal) postScanPhoto(r *edge.Request) error {
 	if len(form.Files) == 0 || len(form.Files[0].Data) == 0 {
 		return p.photoRefused(r, "portal.scan.photo_missing")
 	}
+	if err := p.limiter.CheckMisses(r.Context()); err != nil {
+		return err
+	}
 	shown, err := p.opt.Photos.Read(r.Context(), form.Files[0].Data)
 	if key, ok := photoTrouble(err); ok {
 		return p.photoRefused(r, key)
