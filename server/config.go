@@ -25,7 +25,7 @@ import (
 // marks values that are never shown and not taken from the command line, where other users of the machine would see them (SEC-96).
 // Each env has a twin with the suffix _FILE, whose value is the path of a file that holds the value.
 type Config struct {
-	PublicURL      string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address under which people reach this server, such as https://scan.example.com. Links, labels and mail are made from it alone."`
+	PublicURL      string `name:"public-url" env:"TAGWERK_PUBLIC_URL" help:"The address under which people reach this server, such as https://scan.example.com. Links and labels are made from it alone."`
 	Listen         string `name:"listen" env:"TAGWERK_LISTEN" default:"127.0.0.1:8080" help:"Address and port to listen on; TLS and HTTP/2 belong to a reverse proxy in front."`
 	Data           string `name:"data" env:"TAGWERK_DATA" default:"./data" help:"Folder of the database and the key. Back it up as a whole."`
 	SecretKey      string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" help:"32 bytes in base64 that encrypt second factors and sign cursors; without it a file secret.key is made in the data folder. Secret: never a flag."`
