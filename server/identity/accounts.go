@@ -246,7 +246,7 @@ func (d *Directory) judge(ctx context.Context, p Person, password string) error 
 		about = append(about, org.Company, org.Branch)
 	}
 	if p.Customer != "" {
-		org, err := d.Customer(ctx, p.Customer)
+		org, err := d.customers.Get(ctx, p.Customer)
 		if err != nil {
 			return err
 		}

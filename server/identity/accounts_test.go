@@ -194,8 +194,36 @@ func TestCustomersOfAProvider(t *testing.T) {
 	if got, err := w.Provider(ctx, malmo.ID); err != nil || got != malmo {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := w.Customer(ctx, w.customer.ID); err != nil || !got.ServedBy(w.provider.ID) || got.ServedBy(malmo.ID) || got.ServedBy("") {
-		t.Errorf("%+v, %v", got, err)
+}
+
+func TestCustomer(t *testing.T) {
+	w := newWorld(t)
+	other, err := w.PutProvider(t.Context(), Provider{Company: "Annan AB", Branch: "Malmö"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name string
+		v    Viewer
+		seen bool
+	}{
+		{"its own people", ViewerFor(w.user), true},
+		{"staff who serve it", ViewerFor(w.staff), true},
+		{"staff without their second factor", Viewer{Kind: Staff, Provider: w.provider.ID, MustEnrol: true}, false},
+		{"staff of another provider", Viewer{Kind: Staff, Provider: other.ID}, false},
+		{"staff of nobody", Viewer{Kind: Staff}, false},
+		{"people of another customer", Viewer{Kind: CustomerUser, User: "x", Customer: "x"}, false},
+		{"a stranger", Nobody(locale.English), false},
+	} {
+		t.Run("SEC-13 SEC-16 "+row.name, func(t *testing.T) {
+			got, err := w.Customer(t.Context(), row.v, w.customer.ID)
+			if row.seen && (err != nil || got.Name != w.customer.Name) || !row.seen && (!errors.Is(err, store.ErrNotFound) || got.ID != "") {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+	if _, err := w.Customer(t.Context(), ViewerFor(w.staff), "unknown"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unknown customer: %v", err)
 	}
 }
 

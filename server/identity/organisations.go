@@ -84,12 +84,16 @@ func (d *Directory) PutProvider(ctx context.Context, p Provider) (Provider, erro
 	return p, put(ctx, d.providers, p.ID, &p)
 }
 
-// Customer returns a customer, or store.ErrNotFound. Who may see it is for the caller to decide: its own people, and staff
-// for whom [Customer.ServedBy] holds.
-func (d *Directory) Customer(ctx context.Context, id string) (Customer, error) {
+// Customer returns a customer to its own people and to staff of a provider that serves it, else store.ErrNotFound: one that the
+// viewer may not know of is answered like one that is not there (SEC-13, SEC-16).
+func (d *Directory) Customer(ctx context.Context, v Viewer, id string) (Customer, error) {
 	c, err := d.customers.Get(ctx, id)
 	if err != nil {
 		return Customer{}, err
+	}
+	own := v.Kind == CustomerUser && v.Customer == id
+	if v.MustEnrol || !own && !(v.Kind == Staff && c.ServedBy(v.Provider)) {
+		return Customer{}, store.ErrNotFound
 	}
 	return *c, nil
 }

@@ -49,7 +49,7 @@ func (p *Portal) showAccount(r *edge.Request, status int, page accountPage) erro
 		page.Organisation, err = p.names(r).provider(v.Provider)
 	} else {
 		var c identity.Customer
-		c, err = p.opt.People.Customer(ctx, v.Customer)
+		c, err = p.opt.People.Customer(ctx, v, v.Customer)
 		page.Organisation = c.Name
 	}
 	if err != nil {

@@ -109,7 +109,7 @@ func (p *Portal) companies(ctx context.Context, v identity.Viewer, names *names)
 	if v.Kind != identity.CustomerUser {
 		return nil, nil
 	}
-	c, err := p.opt.People.Customer(ctx, v.Customer)
+	c, err := p.opt.People.Customer(ctx, v, v.Customer)
 	if err != nil {
 		return nil, err
 	}
