@@ -188,8 +188,9 @@ func parseKey(s string) (key [32]byte, err error) {
 // keyFile holds the installation's key where the configuration has none.
 const keyFile = "secret.key"
 
-// key returns the configured key, else the one in the data folder, which it makes at the first start.
-func (c Config) key(random func([]byte) error) ([32]byte, error) {
+// key returns the configured key, else the one in the data folder, which it makes at the first start. inUse says that people are
+// stored already: then a missing key is an error, since a new one would silently shut them out.
+func (c Config) key(inUse bool, random func([]byte) error) ([32]byte, error) {
 	if c.SecretKey != "" {
 		return parseKey(c.SecretKey)
 	}
@@ -206,6 +207,9 @@ func (c Config) key(random func([]byte) error) ([32]byte, error) {
 		return [32]byte{}, err
 	}
 	var key [32]byte
+	if inUse {
+		return key, fmt.Errorf("%s is missing, but people in this folder have second factors and codes made with it: put it back from your copy, or set TAGWERK_SECRET_KEY", path)
+	}
 	if err := random(key[:]); err != nil {
 		return key, err
 	}

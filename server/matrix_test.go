@@ -212,6 +212,7 @@ func rows() map[string]row {
 		"POST /sign-out":     {call: sendForm("/sign-out"), want: people(reached), fresh: true},
 		"POST /language":     {call: sendForm("/language", "language", "sv"), want: func(viewerCase) outcome { return reached }},
 		"GET /static/{name}": {call: get("/static/none.css"), want: func(viewerCase) outcome { return hidden }},
+		"GET /problems":      {call: get("/problems"), want: everybody},
 		"GET /":              {call: get("/"), want: signedInOnly},
 		"GET /assets/{id}":   {call: get("/assets/{asset}"), want: anyGrant},
 		"GET /t/{code}":      {call: get("/t/{code}"), want: onScan},

@@ -108,7 +108,11 @@ func Open(ctx context.Context, c Config, rt Runtime) (_ *App, err error) {
 	if err := a.engine.Ensure(ctx, Schema()); err != nil {
 		return nil, explain(c, err)
 	}
-	key, err := c.key(func(b []byte) error { _, err := io.ReadFull(rand.Reader, b); return err })
+	people, err := a.engine.Count(ctx, "people", store.Query{Index: store.IDIndex}, 1)
+	if err != nil {
+		return nil, explain(c, err)
+	}
+	key, err := c.key(people > 0, func(b []byte) error { _, err := io.ReadFull(rand.Reader, b); return err })
 	if err != nil {
 		return nil, err
 	}

@@ -24,3 +24,9 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// end returns the last bytes, at most n.
+func (b *syncBuffer) end(n int) string {
+	all := b.String()
+	return all[max(0, len(all)-n):]
+}

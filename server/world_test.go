@@ -98,7 +98,7 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 	t.Cleanup(func() {
 		w.stop()
 		if t.Failed() {
-			t.Logf("log of the server:\n%s", w.logs.String())
+			t.Logf("end of the server's log:\n%s", w.logs.end(8<<10))
 		}
 	})
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}

@@ -2,6 +2,7 @@ package asset
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/identity"
@@ -50,7 +51,7 @@ func (s *Service) Assets(ctx context.Context, v identity.Viewer, provider, after
 	var out []Overview
 	for _, id := range ids {
 		o, err := s.Overview(ctx, v, id)
-		if err == ErrNotFound {
+		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -250,7 +251,7 @@ func (s *Service) component(ctx context.Context, v identity.Viewer, id string) (
 	asset := decoy(id)
 	if err == nil {
 		asset = c.Asset
-	} else if notFound(err) != ErrNotFound {
+	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, Access{}, err
 	}
 	a, err := s.Access(ctx, v, asset)
@@ -276,7 +277,7 @@ type Tagged struct {
 // granted) is ErrNotFound after the same work (X-2, SEC-1).
 func (s *Service) ByCode(ctx context.Context, v identity.Viewer, code tagging.Code) (Tagged, error) {
 	t, err := s.tags.Get(ctx, string(code))
-	if err != nil && notFound(err) != ErrNotFound {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Tagged{}, err
 	}
 	component := decoy(string(code))
@@ -284,7 +285,7 @@ func (s *Service) ByCode(ctx context.Context, v identity.Viewer, code tagging.Co
 		component = t.Component
 	}
 	c, a, err := s.component(ctx, v, component)
-	if err != nil && err != ErrNotFound {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Tagged{}, err
 	}
 	staff := t != nil && v.StaffOf(t.Provider) && !v.MustEnrol

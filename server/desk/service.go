@@ -209,6 +209,13 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 	if len(files) > MaxPhotos {
 		return nil, ErrTooManyPhotos
 	}
+	key, content, err := s.idempotency(v, in.Key, append(hashes, access.Asset.ID, component, in.FaultType, text)...)
+	if err != nil {
+		return nil, err
+	}
+	if made, err := s.madeBefore(ctx, key, content); made != nil || err != nil {
+		return made, err
+	}
 	catalogue, err := s.catalogue(ctx, access.Asset.Provider)
 	if err != nil {
 		return nil, err
@@ -220,13 +227,6 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 			reason = Missing
 		}
 		return nil, &FieldError{"fault_type", reason}
-	}
-	key, content, err := s.idempotency(v, in.Key, append(hashes, access.Asset.ID, component, in.FaultType, text)...)
-	if err != nil {
-		return nil, err
-	}
-	if made, err := s.madeBefore(ctx, key, content); made != nil || err != nil {
-		return made, err
 	}
 	number, err := s.nextNumber(ctx)
 	if err != nil {

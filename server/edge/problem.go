@@ -183,8 +183,10 @@ func (s *Server) Problems(l locale.Tag) []Failure {
 			continue
 		}
 		listed[m.Code] = true
-		list = append(list, Failure{Status: m.Status, Code: m.Code,
-			Title: s.opt.Catalogue.Text(l, "problem."+m.Code+".title", nil), Detail: s.opt.Catalogue.Text(l, "problem."+m.Code+".detail", map[string]any{"Seconds": "…"})})
+		detail := s.opt.Catalogue.Text(l, "problem."+m.Code+".detail", map[string]any{})
+		list = append(list, Failure{Status: m.Status, Code: m.Code, Title: s.opt.Catalogue.Text(l, "problem."+m.Code+".title", nil),
+			// What a placeholder stands for is known in an answer only.
+			Detail: strings.ReplaceAll(detail, "<no value>", "…")})
 	}
 	return list
 }

@@ -155,9 +155,18 @@ func (d *Directory) DevicesOf(ctx context.Context, person string) ([]Device, err
 	}
 	var list []Device
 	for _, it := range items {
-		if it.Value.Epoch == p.Epoch {
-			list = append(list, *it.Value)
+		if it.Value.Epoch != p.Epoch {
+			continue
 		}
+		// A session that ran out is no longer in the person's list, so nobody could end its pushes (SEC-40, SEC-44).
+		s, err := d.sessions.Get(ctx, it.Value.Session)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !d.now().Before(s.Expires.Time) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, *it.Value)
 	}
 	return list, nil
 }

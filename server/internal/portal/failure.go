@@ -46,6 +46,13 @@ func (p *Portal) retell(r *edge.Request, code, part, told string) string {
 	return told
 }
 
+// problemsPage lists every kind of problem, where the type URIs of problem+json answers lead to (RFC 9457).
+type problemsPage struct{ List []edge.Failure }
+
+func (p *Portal) getProblems(r *edge.Request) error {
+	return p.views.problems.render(r, http.StatusOK, problemsPage{p.problems(language(r))})
+}
+
 // here is the page that was asked for, with the part of the query that says what it shows; "" if it is no path to come back to.
 func here(r *edge.Request) string {
 	var query []string

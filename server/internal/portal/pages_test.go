@@ -29,3 +29,18 @@ func TestStatic(t *testing.T) {
 		b.get("/nowhere").is(http.StatusNotFound).has("main .button[href='/']")
 	})
 }
+
+// TestProblems follows the type URI of a problem to the page that it names (RFC 9457).
+func TestProblems(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser(t, "de")
+	page := b.get("/problems").is(http.StatusOK)
+	for _, code := range []string{"not_found", "mistyped_code", "quota-exceeded", "internal"} {
+		if got := page.has(`[id="` + code + `"]`); !strings.Contains(got, code) {
+			t.Errorf("%s is described as %q", code, got)
+		}
+	}
+	if text := page.Text(); strings.Contains(text, "no value") || strings.Contains(text, "⟦") {
+		t.Errorf("a text is not whole: %s", text)
+	}
+}

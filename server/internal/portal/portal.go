@@ -64,6 +64,8 @@ type Portal struct {
 	seal    *sealer
 	cursors *edge.Cursors
 	limiter *edge.Limiter
+	// problems lists all kinds of problem in a language.
+	problems func(locale.Tag) []edge.Failure
 }
 
 // New parses all templates and assets. It fails on a view that is missing or declared nowhere.
@@ -107,7 +109,7 @@ func New(o Options) (*Portal, error) {
 
 // Mount registers all pages.
 func (p *Portal) Mount(s *edge.Server) {
-	p.limiter = s.Limiter()
+	p.limiter, p.problems = s.Limiter(), s.Problems
 	multipart := []string{"multipart/form-data"}
 	photos := edge.RouteOptions{Body: edge.PhotoLimit, ContentTypes: multipart, Limit: "report"}
 	for _, r := range []struct {
@@ -157,6 +159,7 @@ func (p *Portal) Mount(s *edge.Server) {
 		{"GET", "/staff/labels", staff("components of own provider"), page(), p.getLabels},
 		{"POST", "/staff/labels", staff("components and labels of own provider"), edge.RouteOptions{Limit: "sheet"}, p.postLabels},
 		{"GET", "/staff/tags", staff("tags of own provider"), page(), p.getTags},
+		{"GET", "/problems", open("none: the same list for everybody"), page(), p.getProblems},
 		{"GET", "/staff/pushes", staff("notices of own provider"), page(), p.getPushes},
 	} {
 		s.Handle(r.method, r.pattern, r.access, r.options, r.handler)

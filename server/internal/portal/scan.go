@@ -208,8 +208,10 @@ func (p *Portal) postBind(r *edge.Request) error {
 	_, err = p.opt.Assets.Bind(r.Context(), r.Viewer(), code, component)
 	var step *tagging.StepError
 	switch {
-	case errors.Is(err, asset.ErrBound), errors.As(err, &step):
+	case errors.Is(err, asset.ErrBound):
 		return p.bindForm(r, code, http.StatusConflict, "portal.bind.bound_before")
+	case errors.As(err, &step):
+		return p.bindForm(r, code, http.StatusConflict, "portal.bind.not_possible")
 	case err != nil:
 		return err
 	}

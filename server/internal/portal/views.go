@@ -43,6 +43,7 @@ type views struct {
 	labels     view[labelsPage]
 	tags       view[tagsPage]
 	pushes     view[pushesPage]
+	problems   view[problemsPage]
 	failure    view[failurePage]
 }
 
@@ -75,6 +76,7 @@ func (p *Portal) loadViews(files fs.FS) (*views, error) {
 		labels:     declare[labelsPage](l, "labels"),
 		tags:       declare[tagsPage](l, "tags"),
 		pushes:     declare[pushesPage](l, "pushes"),
+		problems:   declare[problemsPage](l, "problems"),
 		failure:    declare[failurePage](l, "failure"),
 	}
 	return v, l.finish()

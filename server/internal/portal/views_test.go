@@ -179,6 +179,7 @@ func executions(p *Portal) []execution {
 			labelsPage{Stock: &stock, What: "components", Start: "1", Asset: "a1", AssetName: "A", Components: []asset.Component{component}, AssetError: "portal.labels.choose_components", MoreParts: true}),
 		of("tags", v.tags, tagsPage{}, tagsPage{Rows: states, More: "/x"}),
 		of("pushes", v.pushes, pushesPage{Configured: true}, pushesPage{Rows: []pushRow{{Number: "1", Event: "event.reported", Trouble: "trouble.push_not_configured", At: at, GivenUp: true}, {Number: "1", Event: "event.replied"}}}),
+		of("problems", v.problems, problemsPage{List: []edge.Failure{{Status: 404, Code: "not_found", Title: "T", Detail: "D"}}}),
 		of("failure", v.failure, failurePage{Title: "T", Detail: "D", Advice: advice(401), SignIn: true, RequestID: "r"}, failurePage{Title: "T", Advice: advice(403)}, failurePage{Title: "T", Advice: advice(404)},
 			failurePage{Title: "T", Advice: advice(413)}, failurePage{Title: "T", Advice: advice(429)}, failurePage{Title: "T", Advice: advice(500)}, failurePage{Title: "T", Advice: advice(405), Fields: []edge.FieldText{{Detail: "d"}}}),
 	}
