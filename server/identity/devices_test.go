@@ -190,3 +190,24 @@ func TestDeviceInput(t *testing.T) {
 		}
 	})
 }
+
+// TestDevicesEndWithTheirSession: pushes stop when the session that asked for them runs out by time.
+func TestDevicesEndWithTheirSession(t *testing.T) {
+	w := newWorld(t)
+	v := w.enter(w.user)
+	if _, err := w.PutDevice(t.Context(), v, "phone", Device{Kind: FCMToken, Address: "token-1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		turn time.Duration
+		want int
+	}{{"SEC-44 in use", time.Hour, 1}, {"SEC-40 the session ran out", 15 * 24 * time.Hour, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			w.clock.turn(c.turn)
+			if list, err := w.DevicesOf(t.Context(), w.user.ID); err != nil || len(list) != c.want {
+				t.Errorf("%d devices, %v; want %d", len(list), err, c.want)
+			}
+		})
+	}
+}
