@@ -16,7 +16,7 @@ import (
 )
 
 // Version is that of the API's description. A test asks for a higher one whenever the description changes.
-const Version = "1.0.1"
+const Version = "1.1.0"
 
 // Options are the parts that the API stands on. Key is the installation's key; cursors are signed with one derived from it.
 type Options struct {
@@ -43,7 +43,7 @@ func Mount(s *edge.Server, o Options) *edge.API {
 		Version: Version,
 		Description: "What a printed label or key fob leads to, and what to do about it.\n\nSign in with POST /v1/sessions and send the token as " +
 			"`Authorization: Bearer`. Times are RFC 3339 in UTC, dates plain. Failures are problem+json (RFC 9457) with a stable code. " +
-			"Reports and messages take an `Idempotency-Key`, kept as long as what they made: the same content under the same key is made once, " +
+			"Reports, messages and new labels take an `Idempotency-Key`, kept as long as what they made: the same content under the same key is made once, " +
 			"other content is answered 422. Lists are paged by `next_cursor`.",
 		Access: edge.Access{Who: edge.SignedIn, Object: "the description of the API", Permission: "none"},
 	})

@@ -35,6 +35,7 @@ type TagEvent struct {
 
 // MintInput is the input of POST /v1/tags: blank labels, or labels bound to components.
 type MintInput struct {
+	Key
 	Body struct {
 		Count      int      `json:"count,omitempty" minimum:"1" maximum:"2000" doc:"Blank labels"`
 		Components []string `json:"components,omitempty" maxItems:"2000" doc:"Instead: a label for each component, the one it has or a new one"`
@@ -63,6 +64,7 @@ type BindInput struct {
 
 // SheetInput is the input of POST /v1/label-sheets: exactly one of count, codes, components and asset says what to print.
 type SheetInput struct {
+	Key
 	Accept string `header:"Accept"`
 	Body   struct {
 		Stock      string   `json:"stock" minLength:"1" maxLength:"64" doc:"Part number, such as L6009"`
@@ -101,7 +103,7 @@ func (a *api) tags() {
 		if len(in.Body.Components) > 0 && in.Body.Count == 0 {
 			made, err = a.Assets.LabelsForComponents(ctx, v, in.Body.Components)
 		} else if len(in.Body.Components) == 0 {
-			made, err = a.Assets.Mint(ctx, v, in.Body.Count)
+			made, err = a.Assets.MintOnce(ctx, v, in.key(), in.Body.Count)
 		} else {
 			err = asset.ErrSheetOrder
 		}
@@ -140,7 +142,7 @@ func (a *api) tags() {
 			return nil, &edge.Problem{Code: "not_acceptable", Args: map[string]any{"Types": "application/pdf"}}
 		}
 		p, err := a.Assets.PrintSheet(ctx, edge.ViewerFrom(ctx), asset.SheetOrder{Stock: in.Body.Stock, Count: in.Body.Count,
-			Codes: in.Body.Codes, Components: in.Body.Components, Asset: in.Body.Asset, Start: in.Body.Start})
+			Codes: in.Body.Codes, Components: in.Body.Components, Asset: in.Body.Asset, Start: in.Body.Start, Key: in.key()})
 		if err != nil {
 			return nil, err
 		}

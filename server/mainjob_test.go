@@ -157,3 +157,23 @@ func TestAlertsWaitWhileFCMIsDown(t *testing.T) {
 		t.Fatalf("SEC-87 each once: %v", refs)
 	}
 }
+
+// TestMintingIsRepeatable holds SEC-86 for new labels: a client that lost the answer asks again and gets the same codes.
+func TestMintingIsRepeatable(t *testing.T) {
+	w := newWorld(t, withoutFCM)
+	staff := w.as("technik@")
+	first := staff.post("/v1/tags", map[string]any{"count": 3}, "Idempotency-Key", `"batch-1"`).must(t, 201)
+	again := staff.post("/v1/tags", map[string]any{"count": 3}, "Idempotency-Key", "batch-1").must(t, 201)
+	if !bytes.Equal(first.body, again.body) {
+		t.Errorf("%s\nand then\n%s", first.body, again.body)
+	}
+	if a := staff.post("/v1/tags", map[string]any{"count": 4}, "Idempotency-Key", "batch-1"); a.status != 422 || a.code() != "idempotency_key_reused" {
+		t.Errorf("another order: %d %s", a.status, a.body)
+	}
+	sheet := map[string]any{"stock": "L6009", "count": 5}
+	one := staff.post("/v1/label-sheets", sheet, "Idempotency-Key", "sheet-1").must(t, 200)
+	two := staff.post("/v1/label-sheets", sheet, "Idempotency-Key", "sheet-1").must(t, 200)
+	if !bytes.Equal(one.body, two.body) {
+		t.Error("X-7 the sheet of a repeated order is another one")
+	}
+}

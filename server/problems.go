@@ -42,6 +42,7 @@ func problems() []edge.Mapping {
 		{Err: desk.ErrStatus, Status: http.StatusConflict, Code: "status_not_possible"},
 		{Err: desk.ErrThreadFull, Status: http.StatusConflict, Code: "thread_full"},
 
+		{Err: asset.ErrKeyReused, Status: http.StatusUnprocessableEntity, Code: "idempotency_key_reused"},
 		{Err: asset.ErrBound, Status: http.StatusConflict, Code: "label_bound"},
 		{Err: asset.ErrTooMany, Status: http.StatusUnprocessableEntity, Code: "label_count"},
 		{Err: asset.ErrSheetOrder, Status: http.StatusUnprocessableEntity, Code: "sheet_order"},

@@ -20,6 +20,7 @@ type Service struct {
 	appointments store.Collection[Appointment]
 	grants       store.Collection[Grant]
 	tags         store.Collection[Tag]
+	mintOrders   store.Collection[mintOrder]
 	now          func() time.Time
 	random       io.Reader
 	labelURL     string
@@ -44,6 +45,7 @@ func New(o Options) *Service {
 		appointments: store.In[Appointment](o.Engine, "appointments"),
 		grants:       store.In[Grant](o.Engine, "grants"),
 		tags:         store.In[Tag](o.Engine, "tags"),
+		mintOrders:   store.In[mintOrder](o.Engine, "mint_orders"),
 		now:          o.Now,
 		random:       o.Random,
 		labelURL:     o.LabelURL,
@@ -65,6 +67,7 @@ func Specs() []store.Spec {
 			{Name: "provider", Fields: []string{"provider", "updated"}},
 			{Name: "component", Fields: []string{"component"}},
 		}},
+		{Name: "mint_orders"},
 	}
 }
 

@@ -27,6 +27,8 @@ type SheetOrder struct {
 	Components []string
 	Asset      string
 	Start      int // first free label of the sheet, from 0
+	// Key is the client's Idempotency-Key for Count, "" for none; the other orders print the same labels by themselves.
+	Key string
 }
 
 // PrintedSheet is a sheet ready for the printer.
@@ -111,7 +113,7 @@ func (s *Service) order(ctx context.Context, v identity.Viewer, o SheetOrder) ([
 	}
 	switch {
 	case o.Count != 0:
-		return s.Mint(ctx, v, o.Count)
+		return s.MintOnce(ctx, v, o.Key, o.Count)
 	case len(o.Components) > 0:
 		return s.LabelsForComponents(ctx, v, o.Components)
 	case o.Asset != "":

@@ -56,32 +56,6 @@ type PrintLabel struct {
 	Asset     *Asset     // nil while unbound
 }
 
-// Mint makes n new blank labels of the viewer's provider, to be bound by scanning later.
-func (s *Service) Mint(ctx context.Context, v identity.Viewer, n int) ([]PrintLabel, error) {
-	if v.Kind != identity.Staff || v.MustEnrol {
-		return nil, ErrNotAllowed
-	}
-	if n < 1 || n > MaxLabels {
-		return nil, ErrTooMany
-	}
-	now := store.At(s.now())
-	out := make([]PrintLabel, n)
-	ids := make([]string, n)
-	docs := make([]*Tag, n)
-	for i := range out {
-		code, err := tagging.NewCode(s.random)
-		if err != nil {
-			return nil, fmt.Errorf("asset: mint: %w", err)
-		}
-		out[i].Code, ids[i], docs[i] = code, string(code), newLabel(v, code, now)
-	}
-	// A collision of 60 random bits would fail the whole order, loudly, rather than ever give one code twice.
-	if err := s.tags.InsertAll(ctx, ids, docs); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 func newLabel(v identity.Viewer, code tagging.Code, now store.Time) *Tag {
 	t := &Tag{ID: string(code), Kind: Label, Provider: v.Provider, State: tagging.Minted}
 	t.add(tagging.Mint, v, now, "")
