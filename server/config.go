@@ -32,6 +32,7 @@ type Config struct {
 	FCMCredentials string `name:"fcm-credentials" env:"TAGWERK_FCM_CREDENTIALS" help:"Path of the service account file of Firebase Cloud Messaging. Without it alerts wait, and staff see them on /staff/pushes."`
 	FCMEndpoint    string `name:"fcm-endpoint" env:"TAGWERK_FCM_ENDPOINT" help:"Another address of the FCM service, on this machine only; for tests."`
 	TrustedProxies string `name:"trusted-proxies" env:"TAGWERK_TRUSTED_PROXIES" help:"Networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,fd00::/8."`
+	Origins        string `name:"origins" env:"TAGWERK_ORIGINS" help:"Exact origins of web apps elsewhere that may call the API from a browser, such as https://app.example.com; none without it."`
 	URLAliases     string `name:"url-aliases" env:"TAGWERK_URL_ALIASES" help:"Other hosts that labels were printed with, each with the id of the provider whose contact a finder sees there: old.example.com=ID,scan.example.se=ID."`
 	Contact        string `name:"contact" env:"TAGWERK_CONTACT" help:"Id of the provider whose contact a finder sees on all other hosts; without it the first one in the order of names."`
 	StaffFactor    string `name:"staff-second-factor" env:"TAGWERK_STAFF_SECOND_FACTOR" default:"required" help:"required or optional: whether staff must set up a second factor before anything else."`
@@ -85,6 +86,9 @@ func (c Config) Validate() error {
 	for _, p := range list(c.TrustedProxies) {
 		_, err := edge.ParseProxy(p)
 		check("TAGWERK_TRUSTED_PROXIES", err)
+	}
+	for _, o := range list(c.Origins) {
+		check("TAGWERK_ORIGINS", edge.ParseOrigin(o))
 	}
 	_, err := c.aliases()
 	check("TAGWERK_URL_ALIASES", err)

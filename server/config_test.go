@@ -102,6 +102,8 @@ func TestValidate(t *testing.T) {
 		{"endpoint here", func(c *Config) { c.FCMCredentials, c.FCMEndpoint = credentials, "http://127.0.0.1:9" }, ""},
 		{"proxy without mask", func(c *Config) { c.TrustedProxies = "10.0.0.0/8, 10.1.1.1" }, "TAGWERK_TRUSTED_PROXIES"},
 		{"SEC-52 proxy with bits beyond the mask", func(c *Config) { c.TrustedProxies = "10.0.0.1/8" }, "TAGWERK_TRUSTED_PROXIES"},
+		{"SEC-56 origin with a path", func(c *Config) { c.Origins = "https://app.example.com/x" }, "TAGWERK_ORIGINS"},
+		{"SEC-56 everybody's origin", func(c *Config) { c.Origins = "*" }, "TAGWERK_ORIGINS"},
 		{"SEC-52 everybody a proxy", func(c *Config) { c.TrustedProxies = "0.0.0.0/0" }, "TAGWERK_TRUSTED_PROXIES"},
 		{"proxies", func(c *Config) { c.TrustedProxies = "10.0.0.0/8, fd00::/8" }, ""},
 		{"alias without provider", func(c *Config) { c.URLAliases = "old.example.com" }, "TAGWERK_URL_ALIASES"},
@@ -130,7 +132,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestValidateReportsAllAtOnce(t *testing.T) {
-	c := Config{PublicURL: "x", Listen: "x", SecretKey: "x", FCMCredentials: "nowhere", FCMEndpoint: "http://example.com", TrustedProxies: "x",
+	c := Config{PublicURL: "x", Listen: "x", SecretKey: "x", FCMCredentials: "nowhere", FCMEndpoint: "http://example.com", TrustedProxies: "x", Origins: "x",
 		URLAliases: "x", StaffFactor: "x", TimeZone: "x", LogLevel: "x"}
 	err := c.Validate()
 	if err == nil {

@@ -200,7 +200,7 @@ func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, p
 	a.Edge, err = edge.New(edge.Options{
 		PublicURL: a.Config.PublicURL, Catalogue: catalogue, Logger: a.log, Now: a.now, Random: rand.Reader,
 		Authenticate: a.authenticate, Mappings: problems(), ErrorPage: pages.ErrorPage, Ready: a.ready,
-		TrustedProxies: list(a.Config.TrustedProxies), Limits: rt.Limits, TLS: rt.TLS,
+		TrustedProxies: list(a.Config.TrustedProxies), Origins: list(a.Config.Origins), Limits: rt.Limits, TLS: rt.TLS,
 	})
 	if err != nil {
 		return err

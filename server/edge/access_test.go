@@ -234,9 +234,9 @@ func TestHeaders(t *testing.T) {
 			s.Handle("GET", "/panic", open, edge.RouteOptions{}, func(*edge.Request) error { panic("x") })
 		})
 	}
-	s := serve(func(o *edge.Options) { o.WASM = true })
+	s := serve(func(*edge.Options) {})
 	for path, policy := range map[string]string{
-		"/page": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
+		"/page": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
 			"manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"/v1/x":    "default-src 'none'; sandbox; frame-ancestors 'none'",
 		"/v1/none": "default-src 'none'; sandbox; frame-ancestors 'none'",

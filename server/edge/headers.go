@@ -9,15 +9,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// contentPolicy is the CSP of pages (standards.md section 5).
-func contentPolicy(wasm bool) string {
-	script := "script-src 'self'"
-	if wasm {
-		script += " 'wasm-unsafe-eval'"
-	}
-	return "default-src 'none'; " + script + "; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; " +
-		"worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}
+// pagePolicy is the CSP of pages (standards.md section 5).
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; " +
+	"worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 const (
 	// apiPolicy is also that of files: opened by itself, none can do anything (SEC-64).
@@ -33,12 +27,12 @@ func (s *Server) applyHeaders(r *Request) {
 	h := &r.fctx.Response.Header
 	policy := r.policy
 	if policy == "" {
-		policy = s.csp
+		policy = pagePolicy
 		if r.route == nil || r.route.Options.API {
 			policy = apiPolicy
 		}
 		if r.route == nil && strings.HasPrefix(string(h.ContentType()), "text/html") {
-			policy = s.csp
+			policy = pagePolicy
 		}
 	}
 	h.Set(fiber.HeaderContentSecurityPolicy, policy)
@@ -61,12 +55,11 @@ func (s *Server) applyHeaders(r *Request) {
 	s.allowOrigin(r)
 }
 
-func checkOrigins(origins []string) error {
-	for _, o := range origins {
-		u, err := url.Parse(o)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != o || strings.Contains(o, "*") {
-			return fmt.Errorf("edge: %q is not an origin such as https://app.example", o)
-		}
+// ParseOrigin checks the exact origin of a page that may call the API, such as https://app.example (SEC-56).
+func ParseOrigin(o string) error {
+	u, err := url.Parse(o)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != o || strings.Contains(o, "*") {
+		return fmt.Errorf("%q is not an origin such as https://app.example", o)
 	}
 	return nil
 }

@@ -68,8 +68,6 @@ type Options struct {
 	Timeouts Timeouts
 	// TLS serves https on the listener; optional.
 	TLS *tls.Config
-	// WASM allows pages to run WebAssembly (the QR decoder in browsers without BarcodeDetector).
-	WASM bool
 }
 
 // Server answers HTTP on one listener.
@@ -83,7 +81,6 @@ type Server struct {
 	routes   []Route
 	large    []bodyRule
 	mappings []Mapping
-	csp      string
 	hsts     bool
 	base     context.Context
 	cut      context.CancelFunc
@@ -115,8 +112,10 @@ func New(o Options) (*Server, error) {
 		}
 		proxies = append(proxies, p)
 	}
-	if err := checkOrigins(o.Origins); err != nil {
-		return nil, err
+	for _, origin := range o.Origins {
+		if err := ParseOrigin(origin); err != nil {
+			return nil, fmt.Errorf("edge: %w", err)
+		}
 	}
 	if o.Limits == nil {
 		o.Limits = DefaultLimits()
@@ -128,7 +127,6 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opt: o, public: public, proxies: proxies, limiter: limiter,
 		mappings: append(append([]Mapping{}, o.Mappings...), ownMappings()...),
-		csp:      contentPolicy(o.WASM),
 		hsts:     public.Scheme == "https" && !localHost(public.Hostname()),
 	}
 	if err := s.checkTexts(); err != nil {
