@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -59,19 +61,26 @@ func (r *Request) Attachment(mediaType, name string, data []byte) error {
 	return r.Bytes(fiber.StatusOK, mediaType, data)
 }
 
-// Accepts reports whether an Accept header takes a media type (RFC 9110, 12.5.1); no header takes everything.
+// Accepts reports whether an Accept header takes a media type: its most specific range counts, and q=0 refuses (RFC 9110,
+// 12.5.1). No header takes everything.
 func Accepts(header, mediaType string) bool {
 	if strings.TrimSpace(header) == "" {
 		return true
 	}
 	kind, _, _ := strings.Cut(mediaType, "/")
-	for _, part := range strings.Split(header, ",") {
+	ranges := []string{"*/*", kind + "/*", mediaType} // from the least specific on
+	best, accepted := -1, false
+	for part := range strings.SplitSeq(header, ",") {
 		media, params, err := mime.ParseMediaType(part)
-		if err == nil && params["q"] != "0" && (media == mediaType || media == kind+"/*" || media == "*/*") {
-			return true
+		if err != nil {
+			continue
+		}
+		if level := slices.Index(ranges, media); level > best {
+			q, err := strconv.ParseFloat(params["q"], 64)
+			best, accepted = level, params["q"] == "" || err == nil && q > 0
 		}
 	}
-	return false
+	return accepted
 }
 
 // Disposition writes the Content-Disposition of an attachment (RFC 6266, RFC 8187). Control characters, path separators and
