@@ -22,7 +22,7 @@ type User struct {
 	MustEnrol bool `json:"must_enrol,omitempty"`
 }
 
-func userOf(p identity.Person, mustEnrol bool) User {
+func userOf(p identity.Account, mustEnrol bool) User {
 	return User{ID: p.ID, Email: p.Email, Name: p.Name, Role: string(p.Role), Locale: string(p.Locale), Provider: p.Provider, Customer: p.Customer, MustEnrol: mustEnrol}
 }
 
@@ -82,7 +82,7 @@ func (a *api) sessions() {
 		if err != nil {
 			return nil, err
 		}
-		return &Out[SessionAnswer]{SessionAnswer{Token: s.Token, ExpiresAt: s.Session.Expires.Time, User: userOf(s.Person, v.MustEnrol), Known: s.Known}}, nil
+		return &Out[SessionAnswer]{SessionAnswer{Token: s.Token, ExpiresAt: s.Session.Expires.Time, User: userOf(s.Person.Account(), v.MustEnrol), Known: s.Known}}, nil
 	}, edge.RouteOptions{Limit: "sign_in_address", NoViewer: true})
 
 	edge.Operation(a.API, op(http.MethodDelete, "/v1/sessions/current", "signOut", "Sign out", "Sessions"), own,
@@ -93,7 +93,7 @@ func (a *api) sessions() {
 	edge.Operation(a.API, op(http.MethodGet, "/v1/me", "me", "Who am I", "Sessions"), own,
 		func(ctx context.Context, _ *struct{}) (*Out[User], error) {
 			v := edge.ViewerFrom(ctx)
-			p, err := a.People.Person(ctx, v.User)
+			p, err := a.People.Account(ctx, v)
 			if err != nil {
 				return nil, err
 			}

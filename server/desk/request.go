@@ -97,28 +97,30 @@ const (
 
 // Request is what a customer asked for, with all that happened to it.
 type Request struct {
-	Number    string     `json:"number"`
-	Type      Type       `json:"type"`
-	Provider  string     `json:"provider"`
-	Customer  string     `json:"customer"`
-	Asset     string     `json:"asset"`
-	Component string     `json:"component"` // "" for the asset in general (F-29)
-	FaultType string     `json:"fault_type"`
-	Severity  int        `json:"severity"` // 1 (highest) to 4, a fact of the fault type
-	Text      string     `json:"text"`
-	Status    Status     `json:"status"`
-	Open      bool       `json:"open"` // Status is not done
-	Reporter  string     `json:"reporter"`
-	Followers []string   `json:"followers,omitempty"` // persons who asked to be told too (X-11)
-	Thread    []Entry    `json:"thread,omitempty"`
-	Photos    []Photo    `json:"photos,omitempty"`
-	Key       string     `json:"key"` // person and Idempotency-Key, unique (SEC-86)
-	Content   string     `json:"content"`
-	Created   store.Time `json:"created"`
-	Updated   store.Time `json:"updated"`
-	Rank      string     `json:"rank"` // place in the queue, see rank
-	Notices   []Notice   `json:"notices,omitempty"`
-	NoticeDue store.Time `json:"notice_due"` // when the worker has to look next; store.Never if no notice waits
+	Number    string `json:"number"`
+	Type      Type   `json:"type"`
+	Provider  string `json:"provider"`
+	Customer  string `json:"customer"`
+	Asset     string `json:"asset"`
+	Component string `json:"component"` // "" for the asset in general (F-29)
+	FaultType string `json:"fault_type"`
+	Severity  int    `json:"severity"` // 1 (highest) to 4, a fact of the fault type
+	Text      string `json:"text"`
+	Status    Status `json:"status"`
+	Open      bool   `json:"open"` // Status is not done
+	Reporter  string `json:"reporter"`
+	// ReporterName is the reporter's name, as it was then.
+	ReporterName string     `json:"reporter_name"`
+	Followers    []string   `json:"followers,omitempty"` // persons who asked to be told too (X-11)
+	Thread       []Entry    `json:"thread,omitempty"`
+	Photos       []Photo    `json:"photos,omitempty"`
+	Key          string     `json:"key"` // person and Idempotency-Key, unique (SEC-86)
+	Content      string     `json:"content"`
+	Created      store.Time `json:"created"`
+	Updated      store.Time `json:"updated"`
+	Rank         string     `json:"rank"` // place in the queue, see rank
+	Notices      []Notice   `json:"notices,omitempty"`
+	NoticeDue    store.Time `json:"notice_due"` // when the worker has to look next; store.Never if no notice waits
 }
 
 // Entry is one step of a thread: a message, or a change of status.

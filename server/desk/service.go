@@ -244,7 +244,7 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 	r := &Request{
 		Number: number, Type: FaultReport, Provider: access.Asset.Provider, Customer: customer,
 		Asset: access.Asset.ID, Component: component, FaultType: kind.ID, Severity: min(max(kind.Severity, 1), 4), Text: text,
-		Status: WaitingHandling, Open: true, Reporter: v.User, Photos: photos, Key: key, Content: content,
+		Status: WaitingHandling, Open: true, Reporter: v.User, ReporterName: v.Name, Photos: photos, Key: key, Content: content,
 		Created: now, Updated: now,
 	}
 	r.Rank = rank(r.Open, r.Severity, r.Created)

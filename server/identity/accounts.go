@@ -94,7 +94,32 @@ func unknownReference(field string, err error) error {
 	return err
 }
 
-// Person returns somebody by id, or store.ErrNotFound. What it points to is shared: do not change it.
+// Account is what a person may see of the own account; it holds no secret (SEC-17).
+type Account struct {
+	ID, Email, Name    string
+	Role               Role
+	Provider, Customer string
+	Locale             locale.Tag
+	// Factor says that a second factor is in force.
+	Factor bool
+}
+
+// Account is what p may see of the own account.
+func (p Person) Account() Account {
+	return Account{ID: p.ID, Email: p.Email, Name: p.Name, Role: p.Role, Provider: p.Provider, Customer: p.Customer, Locale: p.Locale, Factor: p.Factor.Confirmed()}
+}
+
+// Account returns the viewer's own account, or ErrSignedOut.
+func (d *Directory) Account(ctx context.Context, v Viewer) (Account, error) {
+	if !v.SignedIn() {
+		return Account{}, ErrSignedOut
+	}
+	p, err := d.Person(ctx, v.User)
+	return p.Account(), err
+}
+
+// Person returns somebody by id with all that is stored, or store.ErrNotFound. It is for workers and commands at the box; front ends
+// use [Directory.Account]. What it points to is shared: do not change it.
 func (d *Directory) Person(ctx context.Context, id string) (Person, error) {
 	p, err := d.people.Get(ctx, id)
 	if err != nil {

@@ -247,3 +247,15 @@ func TestSetLocale(t *testing.T) {
 		t.Errorf("a stranger's account: %v", err)
 	}
 }
+
+func TestAccount(t *testing.T) {
+	w := newWorld(t)
+	v := w.enter(w.user)
+	a, err := w.Account(t.Context(), v)
+	if want := (Account{ID: w.user.ID, Email: w.user.Email, Name: w.user.Name, Role: General, Customer: w.customer.ID, Locale: locale.Swedish}); err != nil || a != want {
+		t.Errorf("account %+v, %v; want %+v", a, err, want)
+	}
+	if _, err := w.Account(t.Context(), Nobody(locale.English)); !errors.Is(err, ErrSignedOut) {
+		t.Errorf("SEC-13 a stranger's account: %v", err)
+	}
+}

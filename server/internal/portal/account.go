@@ -39,11 +39,11 @@ func (p *Portal) getAccount(r *edge.Request) error {
 // showAccount renders the account; page holds what is wrong with a refused form.
 func (p *Portal) showAccount(r *edge.Request, status int, page accountPage) error {
 	ctx, v := r.Context(), r.Viewer()
-	who, err := p.opt.People.Person(ctx, v.User)
+	who, err := p.opt.People.Account(ctx, v)
 	if err != nil {
 		return err
 	}
-	page.Name, page.Email, page.Role, page.Factor = who.Name, who.Email, "identity.role."+string(who.Role), who.Factor.Confirmed()
+	page.Name, page.Email, page.Role, page.Factor = who.Name, who.Email, "identity.role."+string(who.Role), who.Factor
 	page.MayRemove = !(p.opt.RequireStaffFactor && who.Role.Staff())
 	if v.Kind == identity.Staff {
 		page.Organisation, err = p.names(r).provider(v.Provider)
@@ -130,11 +130,11 @@ type factorPage struct {
 }
 
 func (p *Portal) getFactor(r *edge.Request) error {
-	who, err := p.opt.People.Person(r.Context(), r.Viewer().User)
+	who, err := p.opt.People.Account(r.Context(), r.Viewer())
 	if err != nil {
 		return err
 	}
-	return p.views.factor.render(r, http.StatusOK, factorPage{InForce: who.Factor.Confirmed(), Must: r.Viewer().MustEnrol})
+	return p.views.factor.render(r, http.StatusOK, factorPage{InForce: who.Factor, Must: r.Viewer().MustEnrol})
 }
 
 func (p *Portal) postFactorBegin(r *edge.Request) error {
@@ -214,11 +214,11 @@ func (p *Portal) getProve(r *edge.Request) error {
 }
 
 func (p *Portal) showProve(r *edge.Request, status int, page provePage) error {
-	who, err := p.opt.People.Person(r.Context(), r.Viewer().User)
+	who, err := p.opt.People.Account(r.Context(), r.Viewer())
 	if err != nil {
 		return err
 	}
-	page.Factor = who.Factor.Confirmed()
+	page.Factor = who.Factor
 	return p.views.prove.render(r, status, page)
 }
 

@@ -325,13 +325,12 @@ type names struct {
 	providers  map[string]string
 	assets     map[string]asset.Access
 	components map[string]string
-	people     map[string]string
 }
 
 func (p *Portal) names(r *edge.Request) *names {
 	l := language(r)
 	return &names{p: p, ctx: r.Context(), viewer: r.Viewer(), lang: func(f desk.FaultType) string { return f.Name(l) },
-		providers: map[string]string{}, assets: map[string]asset.Access{}, components: map[string]string{}, people: map[string]string{}}
+		providers: map[string]string{}, assets: map[string]asset.Access{}, components: map[string]string{}}
 }
 
 // provider is a company with its branch; "" for one that is gone.
@@ -384,17 +383,4 @@ func (n *names) component(id string) (string, error) {
 func (n *names) faultType(v desk.View) (string, error) {
 	f, err := n.p.opt.Desk.FaultType(n.ctx, v)
 	return n.lang(f), err
-}
-
-// person is somebody's name, "" for one who is gone.
-func (n *names) person(id string) (string, error) {
-	if name, ok := n.people[id]; ok {
-		return name, nil
-	}
-	who, err := n.p.opt.People.Person(n.ctx, id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", err
-	}
-	n.people[id] = who.Name
-	return who.Name, nil
 }

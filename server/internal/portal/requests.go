@@ -120,9 +120,7 @@ func (p *Portal) showRequest(r *edge.Request, status int, page requestPage) erro
 			}
 		}
 	}
-	if page.Reporter, err = n.person(v.Reporter); err != nil {
-		return err
-	}
+	page.Reporter = v.ReporterName
 	if page.Contact, err = p.opt.People.Provider(r.Context(), v.Provider); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
