@@ -2,8 +2,6 @@ package asset
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -16,9 +14,6 @@ import (
 
 // ErrKeyReused says that an Idempotency-Key came again with another order (SEC-86).
 var ErrKeyReused = errors.New("asset: idempotency key used for another order")
-
-// MaxKey is the longest Idempotency-Key.
-const MaxKey = 255
 
 // mintOrder remembers which labels were made under an Idempotency-Key. It is stored before them: whoever repeats the order, after a
 // crash too, completes the same labels and makes no others.
@@ -56,11 +51,10 @@ func (s *Service) MintOnce(ctx context.Context, v identity.Viewer, key string, n
 	if err != nil {
 		return nil, err
 	}
-	if len(key) > MaxKey {
+	if len(key) > identity.MaxKey {
 		return nil, ErrKeyReused
 	}
-	sum := sha256.Sum256([]byte(v.User + "\x00" + key))
-	id := hex.EncodeToString(sum[:])
+	id := v.StoredKey(key)
 	order := &mintOrder{Codes: codes, At: store.At(s.now())}
 	if err := s.mintOrders.Insert(ctx, id, order); store.IsDuplicate(err, "id") {
 		if order, err = s.mintOrders.Get(ctx, id); err != nil {
@@ -88,7 +82,7 @@ func (s *Service) MintOnce(ctx context.Context, v identity.Viewer, key string, n
 
 // newCodes draws the codes of an order of blank labels.
 func (s *Service) newCodes(v identity.Viewer, n int) ([]tagging.Code, error) {
-	if v.Kind != identity.Staff || v.MustEnrol {
+	if !v.ActsAsStaff() {
 		return nil, ErrNotAllowed
 	}
 	if n < 1 || n > MaxLabels {

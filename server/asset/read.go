@@ -288,7 +288,7 @@ func (s *Service) ByCode(ctx context.Context, v identity.Viewer, code tagging.Co
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Tagged{}, err
 	}
-	staff := t != nil && v.StaffOf(t.Provider) && !v.MustEnrol
+	staff := t != nil && v.StaffOf(t.Provider)
 	switch {
 	case staff && t.Component == "":
 		return Tagged{Tag: t}, nil

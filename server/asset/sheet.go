@@ -51,7 +51,7 @@ func (s *Service) LabelURL(code tagging.Code) string {
 // PrintSheet makes the PDF of an order and records that its labels were printed. Nothing is minted for a stock that is
 // unknown or too small for the symbol: that is checked first, with *labels.PreflightError saying what to change.
 func (s *Service) PrintSheet(ctx context.Context, v identity.Viewer, o SheetOrder) (PrintedSheet, error) {
-	if v.Kind != identity.Staff || v.MustEnrol {
+	if !v.ActsAsStaff() {
 		return PrintedSheet{}, ErrNotAllowed
 	}
 	stock, ok := labels.FindStock(o.Stock)

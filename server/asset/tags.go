@@ -71,7 +71,7 @@ func (t *Tag) add(step tagging.Step, v identity.Viewer, at store.Time, note stri
 // the same component at once get the same label. All components must be of the viewer's provider, else ErrNotFound and nothing
 // is minted.
 func (s *Service) LabelsForComponents(ctx context.Context, v identity.Viewer, components []string) ([]PrintLabel, error) {
-	if v.Kind != identity.Staff || v.MustEnrol {
+	if !v.ActsAsStaff() {
 		return nil, ErrNotAllowed
 	}
 	if len(components) < 1 || len(components) > MaxLabels {
@@ -262,7 +262,7 @@ func (s *Service) staffTag(ctx context.Context, v identity.Viewer, code tagging.
 	if err != nil {
 		return nil, notFound(err)
 	}
-	if !v.StaffOf(t.Provider) || v.MustEnrol {
+	if !v.StaffOf(t.Provider) {
 		return nil, ErrNotFound
 	}
 	return t, nil
@@ -270,7 +270,7 @@ func (s *Service) staffTag(ctx context.Context, v identity.Viewer, code tagging.
 
 // Tags lists the tags of the viewer's provider, latest change first.
 func (s *Service) Tags(ctx context.Context, v identity.Viewer, after string, limit int) ([]*Tag, string, error) {
-	if v.Kind != identity.Staff || v.MustEnrol {
+	if !v.ActsAsStaff() {
 		return nil, "", ErrNotAllowed
 	}
 	items, next, err := s.tags.Find(ctx, store.Query{Index: "provider", Eq: []any{v.Provider}, Desc: true, After: after, Limit: limit})

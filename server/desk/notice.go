@@ -231,7 +231,7 @@ type Waiting struct {
 // Undelivered lists the notices of the viewer's provider that did not reach everybody yet, so that staff see what a missing or
 // failing push service holds back.
 func (s *Service) Undelivered(ctx context.Context, v identity.Viewer, limit int) ([]Waiting, error) {
-	if v.Kind != identity.Staff || v.MustEnrol {
+	if !v.ActsAsStaff() {
 		return nil, ErrNotAllowed
 	}
 	items, _, err := s.requests.Find(ctx, store.Query{

@@ -84,7 +84,7 @@ func TestReportOnce(t *testing.T) {
 	})
 	t.Run("SEC-60 a key has a longest length", func(t *testing.T) {
 		long := w.fault("Text")
-		long.Key = strings.Repeat("k", desk.MaxKey+1)
+		long.Key = strings.Repeat("k", identity.MaxKey+1)
 		var field *desk.FieldError
 		if _, err := w.ReportFault(ctx, w.lars, long); !errors.As(err, &field) || field.Code != desk.TooLong {
 			t.Errorf("long key: %v", err)

@@ -80,7 +80,7 @@ func Specs() []store.Spec {
 
 // PutCatalogue stores what the viewer's provider offers to report.
 func (s *Service) PutCatalogue(ctx context.Context, v identity.Viewer, types []FaultType) error {
-	if v.Kind != identity.Staff || v.Role != identity.Admin || v.MustEnrol {
+	if !v.ActsAsStaff() || v.Role != identity.Admin {
 		return ErrNotAllowed
 	}
 	c := &Catalogue{Provider: v.Provider, FaultTypes: types}
@@ -300,13 +300,10 @@ func hidden(err error) error {
 	return err
 }
 
-// MaxKey is the longest Idempotency-Key.
-const MaxKey = 255
-
 // idempotency returns the stored form of a key, bound to the person, and a hash of the content that it stands for. Without a
 // key both are random: such an act is never the repeat of another.
 func (s *Service) idempotency(v identity.Viewer, key string, content ...string) (string, string, error) {
-	if len(key) > MaxKey {
+	if len(key) > identity.MaxKey {
 		return "", "", &FieldError{"idempotency_key", TooLong}
 	}
 	if key == "" {
@@ -314,8 +311,7 @@ func (s *Service) idempotency(v identity.Viewer, key string, content ...string) 
 		return "-" + id, "", err
 	}
 	h := sha256.Sum256([]byte(strings.Join(content, "\x00")))
-	k := sha256.Sum256([]byte(v.User + "\x00" + key))
-	return hex.EncodeToString(k[:]), hex.EncodeToString(h[:16]), nil
+	return v.StoredKey(key), hex.EncodeToString(h[:16]), nil
 }
 
 // madeBefore returns the request made under a key, nil if there is none.

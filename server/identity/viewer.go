@@ -1,6 +1,11 @@
 package identity
 
-import "github.com/tagwerk/tagwerk/server/locale"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/tagwerk/tagwerk/server/locale"
+)
 
 // Kind is what a viewer is to the domain.
 type Kind int
@@ -53,9 +58,21 @@ func Nobody(l locale.Tag) Viewer { return Viewer{Locale: l} }
 // SignedIn reports whether the viewer is a known person.
 func (v Viewer) SignedIn() bool { return v.Kind != Stranger }
 
-// StaffOf reports whether the viewer works for the provider.
+// ActsAsStaff reports whether the viewer is staff who may work: one who must still enrol may not (SEC-33).
+func (v Viewer) ActsAsStaff() bool { return v.Kind == Staff && !v.MustEnrol }
+
+// StaffOf reports whether the viewer works for the provider, and may.
 func (v Viewer) StaffOf(provider string) bool {
-	return v.Kind == Staff && provider != "" && v.Provider == provider
+	return v.ActsAsStaff() && provider != "" && v.Provider == provider
+}
+
+// MaxKey is the longest Idempotency-Key.
+const MaxKey = 255
+
+// StoredKey is an Idempotency-Key as it is stored: bound to the viewer, so that keys of different people do not meet (SEC-86).
+func (v Viewer) StoredKey(key string) string {
+	sum := sha256.Sum256([]byte(v.User + "\x00" + key))
+	return hex.EncodeToString(sum[:])
 }
 
 // ViewerFor is what a person is to the domain; a deactivated person is nobody. Workers use it to check a recipient's rights
