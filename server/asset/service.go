@@ -21,6 +21,14 @@ type Service struct {
 	grants       store.Collection[Grant]
 	tags         store.Collection[Tag]
 	mintOrders   store.Collection[mintOrder]
+	rights       store.Collection[TagRights]
+	settings     store.Collection[TagSettings]
+	blockRates   store.Collection[blockRate]
+	heads        store.Collection[accessHead]
+	doors        store.Collection[Door]
+	people       *identity.Directory
+	wake         func()
+	changed      broadcast
 	now          func() time.Time
 	random       io.Reader
 	labelURL     string
@@ -30,13 +38,19 @@ type Service struct {
 // address that labels are printed with, such as "https://scan.example.com" (SEC-53).
 type Options struct {
 	Engine   store.Engine
+	People   *identity.Directory
 	Now      func() time.Time
 	Random   io.Reader
 	LabelURL string
+	// Wake is called after each commit that left a notice in a tag; nil for none.
+	Wake func()
 }
 
 // New returns the service over an engine whose schema holds [Specs].
 func New(o Options) *Service {
+	if o.Wake == nil {
+		o.Wake = func() {}
+	}
 	return &Service{
 		engine:       o.Engine,
 		objects:      store.In[Object](o.Engine, "objects"),
@@ -46,6 +60,13 @@ func New(o Options) *Service {
 		grants:       store.In[Grant](o.Engine, "grants"),
 		tags:         store.In[Tag](o.Engine, "tags"),
 		mintOrders:   store.In[mintOrder](o.Engine, "mint_orders"),
+		rights:       store.In[TagRights](o.Engine, "tag_rights"),
+		settings:     store.In[TagSettings](o.Engine, "tag_settings"),
+		blockRates:   store.In[blockRate](o.Engine, "block_rates"),
+		heads:        store.In[accessHead](o.Engine, "access_heads"),
+		doors:        store.In[Door](o.Engine, "doors"),
+		people:       o.People,
+		wake:         o.Wake,
 		now:          o.Now,
 		random:       o.Random,
 		labelURL:     o.LabelURL,
@@ -63,11 +84,13 @@ func Specs() []store.Spec {
 			{Name: "person", Fields: []string{"person"}},
 			{Name: "asset", Fields: []string{"asset"}},
 		}},
-		{Name: "tags", Indexes: []store.Index{
-			{Name: "provider", Fields: []string{"provider", "updated"}},
-			{Name: "component", Fields: []string{"component"}},
-		}},
+		tagSpec(),
 		{Name: "mint_orders"},
+		{Name: "tag_rights", Indexes: []store.Index{{Name: "customer", Fields: []string{"provider", "customer"}}}},
+		{Name: "tag_settings"},
+		{Name: "block_rates"},
+		{Name: "access_heads"},
+		{Name: "doors", Indexes: []store.Index{{Name: "provider", Fields: []string{"provider"}}}},
 	}
 }
 

@@ -12,34 +12,6 @@ import (
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
-// Tag is a label or an access tag. The id of a label is its code.
-type Tag struct {
-	ID        string        `json:"id"`
-	Kind      TagKind       `json:"kind"`
-	Provider  string        `json:"provider"`
-	State     tagging.State `json:"state"`
-	Component string        `json:"component"` // "" while unbound
-	Updated   store.Time    `json:"updated"`
-	History   []TagEvent    `json:"history"`
-}
-
-// TagKind tells printed labels from key fobs and cards.
-type TagKind string
-
-// The kinds of tag.
-const (
-	Label     TagKind = "label"
-	AccessTag TagKind = "access"
-)
-
-// TagEvent is one step in the life of a tag: what, who, when (X-5).
-type TagEvent struct {
-	Step tagging.Step `json:"step"`
-	Who  string       `json:"who"`
-	At   store.Time   `json:"at"`
-	Note string       `json:"note,omitempty"`
-}
-
 // MaxLabels is the most labels of one order (SEC-73).
 const MaxLabels = 2000
 
@@ -57,14 +29,9 @@ type PrintLabel struct {
 }
 
 func newLabel(v identity.Viewer, code tagging.Code, now store.Time) *Tag {
-	t := &Tag{ID: string(code), Kind: Label, Provider: v.Provider, State: tagging.Minted}
+	t := newTag(code, Label, v.Provider)
 	t.add(tagging.Mint, v, now, "")
 	return t
-}
-
-func (t *Tag) add(step tagging.Step, v identity.Viewer, at store.Time, note string) {
-	t.History = append(t.History, TagEvent{Step: step, Who: v.User, At: at, Note: note})
-	t.Updated = at
 }
 
 // LabelsForComponents returns a label for each component: the one that it carries, or a new one bound to it. Callers who ask for

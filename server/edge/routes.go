@@ -24,6 +24,8 @@ const (
 	Customer
 	// Staff routes answer staff of a provider only.
 	Staff
+	// Controller routes answer door controllers only, by their keys.
+	Controller
 )
 
 // String names the value in the authorisation matrix.
@@ -37,6 +39,8 @@ func (w Who) String() string {
 		return "customer"
 	case Staff:
 		return "staff"
+	case Controller:
+		return "door controller"
 	}
 	return "undeclared"
 }
@@ -90,11 +94,11 @@ type bodyRule struct {
 // is called while the program is wired, before anything listens.
 func (s *Server) Handle(method, pattern string, access Access, options RouteOptions, handler func(*Request) error) {
 	at := "edge: route " + method + " " + pattern + ": "
-	if access.Who < Public || access.Who > Staff || access.Object == "" || access.Permission == "" {
+	if access.Who < Public || access.Who > Controller || access.Object == "" || access.Permission == "" {
 		panic(at + "access must say who, object and permission (SEC-12)")
 	}
 	for _, role := range access.Roles {
-		if !role.Known() || (access.Who == Staff && !role.Staff()) || (access.Who == Customer && role.Staff()) || access.Who == Public {
+		if !role.Known() || (access.Who == Staff && !role.Staff()) || (access.Who == Customer && role.Staff()) || access.Who == Public || access.Who == Controller {
 			panic(at + fmt.Sprintf("role %q does not fit %v", role, access.Who))
 		}
 	}
@@ -226,6 +230,12 @@ func allowed(a Access, v identity.Viewer) error {
 		return problemOf("second_factor_required")
 	}
 	if a.Who == Public {
+		return nil
+	}
+	if a.Who == Controller {
+		if v.Kind != identity.DoorController {
+			return problemOf("controller_key_required")
+		}
 		return nil
 	}
 	if !v.SignedIn() {

@@ -25,6 +25,7 @@ const (
 	sessionDocs  = "sessions"
 	deviceDocs   = "devices"
 	attemptDocs  = "attempts"
+	doorDocs     = "controllers"
 )
 
 // Specs declares the collections of this package and their indexes.
@@ -44,6 +45,10 @@ func Specs() []store.Spec {
 		{Name: deviceDocs, Indexes: []store.Index{
 			{Name: "address", Fields: []string{"address"}, Unique: true},
 			{Name: "person", Fields: []string{"person", "seen"}},
+		}},
+		{Name: doorDocs, Indexes: []store.Index{
+			{Name: "provider", Fields: []string{"provider", "name"}},
+			{Name: "key", Fields: []string{"key_hashes"}, Multi: true},
 		}},
 		{Name: attemptDocs, Indexes: []store.Index{{Name: "expires", Fields: []string{"expires"}}}},
 	}
@@ -83,6 +88,7 @@ type Directory struct {
 	sessions  store.Collection[Session]
 	devices   store.Collection[Device]
 	attempts  store.Collection[bucket]
+	doors     store.Collection[Controller]
 
 	now    func() time.Time
 	rand   io.Reader
@@ -110,6 +116,7 @@ func New(o Options) (*Directory, error) {
 		sessions:  store.In[Session](o.Engine, sessionDocs),
 		devices:   store.In[Device](o.Engine, deviceDocs),
 		attempts:  store.In[bucket](o.Engine, attemptDocs),
+		doors:     store.In[Controller](o.Engine, doorDocs),
 		now:       o.Now,
 		rand:      o.Rand,
 		log:       o.Logger,

@@ -15,6 +15,8 @@ const (
 	Stranger Kind = iota
 	CustomerUser
 	Staff
+	// DoorController is a program with a key of its own, see [Controller]; it is nobody's user.
+	DoorController
 )
 
 // Role refines Staff and CustomerUser.
@@ -41,10 +43,10 @@ func (r Role) Known() bool { return r.Staff() || r == Master || r == General }
 type Viewer struct {
 	Kind     Kind
 	Role     Role
-	User     string // id of the person; empty for a stranger
+	User     string // id of the person, or of the door controller; empty for a stranger
 	Name     string
-	Provider string // of staff
-	Customer string // of customer users
+	Provider string // of staff, and of a door controller
+	Customer string // of customer users, and of a door controller that belongs to one
 	Session  string // id of the session, for sign-out
 	Locale   locale.Tag
 	// MustEnrol is set while staff have no confirmed second factor although the installation asks for one (SEC-33): such a
@@ -56,7 +58,7 @@ type Viewer struct {
 func Nobody(l locale.Tag) Viewer { return Viewer{Locale: l} }
 
 // SignedIn reports whether the viewer is a known person.
-func (v Viewer) SignedIn() bool { return v.Kind != Stranger }
+func (v Viewer) SignedIn() bool { return v.Kind == CustomerUser || v.Kind == Staff }
 
 // ActsAsStaff reports whether the viewer is staff who may work: one who must still enrol may not (SEC-33).
 func (v Viewer) ActsAsStaff() bool { return v.Kind == Staff && !v.MustEnrol }
