@@ -122,20 +122,3 @@ func fitFacility(a, b string) (bits int, ok bool) {
 	}
 	return 24, facilityA == facilityB
 }
-
-// MatchKey gives a key that is equal for any two readings of ParseTag that fit,
-// so that a store finds the tags worth a Match by one look-up for each
-// candidate: the part that every form of the kind knows.
-func MatchKey(reading string) string {
-	kind, value, _ := strings.Cut(reading, ":")
-	switch {
-	case kind == "em4100" && len(value) == 10:
-		return kind + ":" + value[6:]
-	case kind == "iso14443" && len(value) == 14:
-		return kind + ":" + value[:6]
-	case kind == "h10301":
-		_, card, _ := strings.Cut(value, ":")
-		return kind + ":" + card
-	}
-	return reading
-}

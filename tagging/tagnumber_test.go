@@ -165,31 +165,6 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func TestMatchKey(t *testing.T) {
-	var readings []string
-	for number, forms := range em4100Forms {
-		readings = append(readings, "em4100:"+number)
-		for _, f := range forms {
-			readings = append(readings, ParseTag(f, "").Candidates...)
-		}
-	}
-	readings = append(readings, "iso14443:0451AAC3790000", "iso14443:0451AA????????", "h10301:*:45771", "raw:NYCKEL3491B")
-	fits := 0
-	for _, a := range readings {
-		for _, b := range readings {
-			if _, ok := Fit(a, b); ok {
-				fits++
-				if MatchKey(a) != MatchKey(b) {
-					t.Errorf("%s and %s fit, but their keys are %s and %s", a, b, MatchKey(a), MatchKey(b))
-				}
-			}
-		}
-	}
-	if fits < len(readings) {
-		t.Errorf("only %d pairs fit", fits)
-	}
-}
-
 func checkReading(t *testing.T, input string, r Reading) {
 	t.Helper()
 	for _, list := range [][]string{r.Candidates, r.Flags} {
