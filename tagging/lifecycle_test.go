@@ -5,38 +5,34 @@ import (
 	"testing"
 )
 
-func TestLifeCycle(t *testing.T) {
-	for name, c := range map[string]struct {
-		steps []Step
-		want  State
-	}{
-		"X-5 printed first, bound by scanning": {[]Step{Print, Bind}, Bound},
-		"X-5 bound at once, printed twice":     {[]Step{Bind, Print, Print}, Bound},
-		"X-5 blocked and reactivated":          {[]Step{Bind, Block, Reactivate}, Bound},
-		"X-5 damaged and replaced":             {[]Step{Print, Bind, Damage, Replace}, Replaced},
-		"X-5 blank label thrown away":          {[]Step{Print, Retire}, Retired},
+// TestNext holds every state against every step: a dash is refused.
+func TestNext(t *testing.T) {
+	steps := []Step{Mint, Print, Bind, Issue, Return, Block, Reactivate, Damage, Replace, Retire}
+	for from, want := range map[State][]State{
+		//         mint print   bind   issue  return  block    reactivate damage replace  retire
+		Minted:   {"-", Printed, Bound, Bound, "-", Blocked, "-", "-", "-", Retired},
+		Printed:  {"-", Printed, Bound, Bound, "-", Blocked, "-", "-", "-", Retired},
+		Bound:    {"-", Bound, "-", Bound, Minted, Blocked, "-", Damaged, Replaced, Retired},
+		Blocked:  {"-", "-", "-", "-", "-", "-", Bound, "-", Replaced, Retired},
+		Damaged:  {"-", Damaged, "-", "-", "-", Blocked, "-", "-", Replaced, Retired},
+		Replaced: {"-", "-", "-", "-", "-", "-", "-", "-", "-", "-"},
+		Retired:  {"-", "-", "-", "-", "-", "-", "-", "-", "-", "-"},
+		"":       {"-", "-", "-", "-", "-", "-", "-", "-", "-", "-"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := Minted
-			for _, step := range c.steps {
-				next, err := Next(s, step)
-				if err != nil {
-					t.Fatal(err)
+		for i, step := range steps {
+			t.Run("X-5 "+string(from)+" "+string(step), func(t *testing.T) {
+				got, err := Next(from, step)
+				if want[i] != "-" {
+					if got != want[i] || err != nil {
+						t.Errorf("%s, %v; want %s", got, err, want[i])
+					}
+					return
 				}
-				s = next
-			}
-			if s != c.want {
-				t.Fatalf("ends as %s, want %s", s, c.want)
-			}
-		})
-	}
-	for _, c := range []struct {
-		from State
-		step Step
-	}{{Minted, Block}, {Replaced, Bind}, {Retired, Reactivate}, {Bound, Bind}, {Blocked, Bind}, {"", Print}} {
-		var refused *StepError
-		if s, err := Next(c.from, c.step); !errors.As(err, &refused) || s != c.from {
-			t.Errorf("%s from %q: got %q, %v; want a StepError and no change", c.step, c.from, s, err)
+				var refused *StepError
+				if !errors.As(err, &refused) || *refused != (StepError{from, step}) || got != from {
+					t.Errorf("%s, %v; want a StepError and no change", got, err)
+				}
+			})
 		}
 	}
 }
