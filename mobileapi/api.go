@@ -16,7 +16,7 @@ import (
 )
 
 // Version is that of the API's description. A test asks for a higher one whenever the description changes.
-const Version = "1.1.0"
+const Version = "1.2.0"
 
 // Options are the parts that the API stands on. Key is the installation's key; cursors are signed with one derived from it.
 type Options struct {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/valyala/fasthttp"
 )
 
@@ -74,10 +76,10 @@ func (s *Server) authenticate(r *Request) error {
 	if err != nil {
 		return err
 	}
-	if c.Bearer != "" && !viewer.SignedIn() {
+	if c.Bearer != "" && viewer.Kind == identity.Stranger {
 		return problemOf("bad_token")
 	}
-	r.viewer = viewer
+	r.viewer, r.credentials = viewer, c
 	return nil
 }
 

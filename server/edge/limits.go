@@ -10,6 +10,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"github.com/tagwerk/tagwerk/server/identity"
 )
 
 // Sizes of requests (SEC-48, SEC-60), in bytes unless said otherwise. Each is held by a test of its name.
@@ -182,7 +184,7 @@ func (s *limitShard) makeRoom(now int64) {
 // count applies a route's limit, by user or by network.
 func (s *Server) count(r *Request, limit *limitState) error {
 	var key uint64
-	if r.viewer.SignedIn() {
+	if r.viewer.Kind != identity.Stranger {
 		key = maphash.String(s.limiter.seed, r.viewer.User)
 	} else {
 		network := Network(r.client).As16()

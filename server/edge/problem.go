@@ -45,6 +45,9 @@ type Problem struct {
 	Args map[string]any
 	// Fields names what is wrong in the input.
 	Fields []FieldError
+	// Details is what a program needs beside the text to go on, such as the tags among which to choose; the operation describes
+	// its form. Pages do not show it.
+	Details any
 	// RetryAfter, if set, becomes the header of that name.
 	RetryAfter time.Duration
 	// Cause is logged and never shown.
@@ -121,6 +124,7 @@ type problemBody struct {
 	Detail    string      `json:"detail"`
 	Code      string      `json:"code" doc:"Stable name of the kind of problem"`
 	Errors    []FieldText `json:"errors,omitempty"`
+	Details   any         `json:"details,omitempty" doc:"What a program needs to go on, in the form that the operation describes"`
 	RequestID string      `json:"request_id"`
 }
 
@@ -137,7 +141,7 @@ func ownMappings() []Mapping {
 		codes  string
 	}{
 		{fiber.StatusBadRequest, "bad_request bad_framing bad_json bad_form invalid_request"},
-		{fiber.StatusUnauthorized, "sign_in_required bad_token"},
+		{fiber.StatusUnauthorized, "sign_in_required bad_token controller_key_required"},
 		{fiber.StatusForbidden, "forbidden second_factor_required cross_site"},
 		{fiber.StatusNotFound, "not_found"},
 		{fiber.StatusMethodNotAllowed, "method_not_allowed"},
@@ -242,7 +246,7 @@ func (s *Server) fail(r *Request, err error) {
 		return
 	}
 	body, err := encodeJSON(problemBody{Type: s.PublicURL("/problems#" + f.Code), Title: f.Title, Status: f.Status,
-		Detail: f.Detail, Code: f.Code, Errors: f.Fields, RequestID: f.RequestID})
+		Detail: f.Detail, Code: f.Code, Errors: f.Fields, Details: p.Details, RequestID: f.RequestID})
 	if err != nil {
 		body = nil
 	}

@@ -33,15 +33,17 @@ type Request struct {
 	host   string
 	client netip.Addr
 	viewer identity.Viewer
-	locale locale.Tag
-	params []string
-	query  url.Values
-	form   *Form
-	rate   Decision // zero without a limit
-	failed error
-	cache  string
-	policy string
-	random [16]byte
+	// credentials are those that the viewer was found by, for [Wait].
+	credentials Credentials
+	locale      locale.Tag
+	params      []string
+	query       url.Values
+	form        *Form
+	rate        Decision // zero without a limit
+	failed      error
+	cache       string
+	policy      string
+	random      [16]byte
 }
 
 type requestKey struct{}

@@ -85,6 +85,9 @@ type Server struct {
 	base     context.Context
 	cut      context.CancelFunc
 	draining atomic.Bool
+	// stopping ends when draining begins, for requests that only wait.
+	stopping context.Context
+	stop     context.CancelFunc
 
 	languages languages
 }
@@ -133,6 +136,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.base, s.cut = context.WithCancel(context.Background())
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.app = fiber.New(fiber.Config{
 		Immutable:     true,                      // row 1
 		StrictRouting: true, CaseSensitive: true, // row 14
@@ -192,12 +196,14 @@ func (s *Server) Listen(ctx context.Context, ln net.Listener) error {
 	go func() { served <- s.app.Listener(serveOn) }()
 	select {
 	case err := <-served:
+		s.stop()
 		s.cut()
 		conns.closeAll()
 		return errors.Join(fmt.Errorf("edge: serving ended: %w", errOr(err, net.ErrClosed)), ignoreClosed(ln.Close()))
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	s.stop()
 	budget, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.Timeouts.Drain)
 	defer cancel()
 	shut := s.app.ShutdownWithContext(budget)
