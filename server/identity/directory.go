@@ -99,7 +99,7 @@ type Directory struct {
 }
 
 // keys are derived from the installation's key, one for each purpose, so that no value made for one passes for another.
-type keys struct{ totp, recovery, device, attempt []byte }
+type keys struct{ totp, recovery, device, attempt, controller []byte }
 
 // New returns a Directory. The engine's schema must contain [Specs].
 func New(o Options) (*Directory, error) {
@@ -143,6 +143,7 @@ func New(o Options) (*Directory, error) {
 	}
 	for name, key := range map[string]*[]byte{
 		"totp": &d.keys.totp, "recovery": &d.keys.recovery, "device": &d.keys.device, "attempt": &d.keys.attempt,
+		"controller": &d.keys.controller,
 	} {
 		derived, err := hkdf.Key(sha256.New, o.Key[:], nil, "tagwerk/identity/"+name, 32)
 		if err != nil {

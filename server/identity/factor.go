@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/hex"
@@ -212,44 +210,16 @@ func (d *Directory) recoveryHash(person, symbols string) string {
 	return hex.EncodeToString(mac(d.keys.recovery, person, symbols))
 }
 
-// sealForm is the first byte of an encrypted secret, so that another form can follow.
-const sealForm = 1
-
 // sealSecret encrypts a TOTP secret so that it opens for this person only (SEC-31).
 func (d *Directory) sealSecret(person string, secret []byte) ([]byte, error) {
-	aead, err := d.secretCipher()
-	if err != nil {
-		return nil, err
-	}
-	nonce, err := d.random(aead.NonceSize())
-	if err != nil {
-		return nil, err
-	}
-	sealed := append([]byte{sealForm}, nonce...)
-	return aead.Seal(sealed, nonce, secret, []byte(person)), nil
+	return d.seal(d.keys.totp, person, secret)
 }
 
 // openSecret is the inverse of sealSecret. It fails on a secret of another person or under another key.
 func (d *Directory) openSecret(person string, sealed []byte) ([]byte, error) {
-	aead, err := d.secretCipher()
+	secret, err := unseal(d.keys.totp, person, sealed)
 	if err != nil {
-		return nil, err
-	}
-	if len(sealed) < 1+aead.NonceSize() || sealed[0] != sealForm {
-		return nil, fmt.Errorf("identity: second factor of %s has an unknown form", person)
-	}
-	nonce, text := sealed[1:1+aead.NonceSize()], sealed[1+aead.NonceSize():]
-	secret, err := aead.Open(nil, nonce, text, []byte(person))
-	if err != nil {
-		return nil, fmt.Errorf("identity: second factor of %s does not open with this key: %w", person, err)
+		return nil, fmt.Errorf("identity: second factor of %s: %w", person, err)
 	}
 	return secret, nil
-}
-
-func (d *Directory) secretCipher() (cipher.AEAD, error) {
-	block, err := aes.NewCipher(d.keys.totp)
-	if err != nil {
-		return nil, fmt.Errorf("identity: %w", err)
-	}
-	return cipher.NewGCM(block)
 }

@@ -81,10 +81,14 @@ func (d *Directory) beginSession(ctx context.Context, person string, epoch int64
 }
 
 // Authenticate returns the viewer whose session of the given kind the token opens, or [Nobody] with the locale l: for no token,
-// an unknown, ended, expired or foreign one, and a deactivated person alike. An error means that the store did not answer.
+// an unknown, ended, expired or foreign one, and a deactivated person alike. An error means that the store did not answer. As a bearer token
+// the key of a door controller opens too; its viewer is no person, see [DoorController].
 //
 // It costs two reads by id, and one write in five minutes of use.
 func (d *Directory) Authenticate(ctx context.Context, token, kind string, l locale.Tag) (Viewer, error) {
+	if kind == Bearer && strings.HasPrefix(token, ControllerKeyPrefix) {
+		return d.authenticateController(ctx, token, l)
+	}
 	id, ok := tokenID(token)
 	if !ok {
 		return Nobody(l), nil
