@@ -155,7 +155,7 @@ func (a *App) domain(rt Runtime, key [32]byte, catalogue *locale.Catalogue, pict
 	a.worker = &notify.Worker{People: a.People, Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log}
 	a.Desk = desk.New(desk.Options{Engine: a.engine, Assets: a.Assets, People: a.People, Blobs: a.blobs,
 		Pictures: pictures, Now: a.now, Random: rand.Reader, Wake: a.worker.Wake})
-	a.worker.Outbox = a.Desk.Outbox()
+	a.worker.Sources = []notify.Source{notify.From(a.Desk.Outbox())}
 	return nil
 }
 

@@ -8,6 +8,7 @@ package desk
 import (
 	"errors"
 
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/locale"
 )
@@ -62,7 +63,6 @@ const (
 	MaxMessages = 150
 	MaxPhotos   = 5         // of a report, by its reporter (F-29)
 	maxThread   = 640 << 10 // bytes of a thread as it is stored; leaves a document room for status changes, photos and notices
-	maxNotices  = 60        // undelivered; see [Request.makeRoom]
 )
 
 var (
@@ -119,8 +119,7 @@ type Request struct {
 	Created      store.Time `json:"created"`
 	Updated      store.Time `json:"updated"`
 	Rank         string     `json:"rank"` // place in the queue, see rank
-	Notices      []Notice   `json:"notices,omitempty"`
-	NoticeDue    store.Time `json:"notice_due"` // when the worker has to look next; store.Never if no notice waits
+	outbox.Box
 }
 
 // Entry is one step of a thread: a message, or a change of status.

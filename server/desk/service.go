@@ -14,6 +14,7 @@ import (
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/tagging"
 	"github.com/tagwerk/tagwerk/tagging/picture"
@@ -70,7 +71,7 @@ func Specs() []store.Spec {
 			{Name: "customer", Fields: []string{"customer", "updated"}},
 			{Name: "component", Fields: []string{"component", "open", "created"}},
 			{Name: "asset", Fields: []string{"asset", "rank"}},
-			{Name: "notice_due", Fields: []string{"notice_due"}},
+			outbox.Index(),
 			{Name: "provider_notice", Fields: []string{"provider", "notice_due"}},
 		}},
 		{Name: "catalogues"},
@@ -248,7 +249,7 @@ func (s *Service) ReportFault(ctx context.Context, v identity.Viewer, in Report)
 		Created: now, Updated: now,
 	}
 	r.Rank = rank(r.Open, r.Severity, r.Created)
-	if err := s.note(r, Notice{Event: Reported, By: v.User, At: now}); err != nil {
+	if err := s.note(r, outbox.Notice{Event: Reported, By: v.User, At: now}); err != nil {
 		return nil, err
 	}
 	err = s.requests.Insert(ctx, number, r)
@@ -355,13 +356,13 @@ func (s *Service) nextNumber(ctx context.Context) (string, error) {
 }
 
 // note gives a notice its id and adds it to the request.
-func (s *Service) note(r *Request, n Notice) error {
+func (s *Service) note(r *Request, n outbox.Notice) error {
 	id, err := store.NewID(s.random)
 	if err != nil {
 		return err
 	}
 	n.ID = id
-	r.notify(n)
+	r.Add(n)
 	return nil
 }
 

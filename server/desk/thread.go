@@ -9,6 +9,7 @@ import (
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 )
 
@@ -57,7 +58,7 @@ func (s *Service) change(ctx context.Context, v identity.Viewer, number string, 
 	if err != nil {
 		return View{}, err
 	}
-	if r.NoticeDue.Before(store.Never.Time) {
+	if r.Due.Before(store.Never.Time) {
 		s.wake()
 	}
 	return view(v, r, may), nil
@@ -105,7 +106,7 @@ func (s *Service) Write(ctx context.Context, v identity.Viewer, number, text, ke
 		} else if r.Status == WaitingCustomer {
 			r.Status = InProgress
 		}
-		return s.note(r, Notice{Event: event, By: v.User, At: now})
+		return s.note(r, outbox.Notice{Event: event, By: v.User, At: now})
 	})
 }
 
@@ -133,7 +134,7 @@ func (s *Service) SetStatus(ctx context.Context, v identity.Viewer, number strin
 		r.Thread = append(r.Thread, Entry{ID: id, At: now, Author: v.User, Name: v.Name, Staff: true, From: r.Status, To: to})
 		r.Status, r.Open, r.Updated = to, to != Done, now
 		r.Rank = rank(r.Open, r.Severity, r.Created)
-		return s.note(r, Notice{Event: StatusChanged, Status: to, By: v.User, At: now})
+		return s.note(r, outbox.Notice{Event: StatusChanged, Status: string(to), By: v.User, At: now})
 	})
 }
 

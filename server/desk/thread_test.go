@@ -11,6 +11,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 )
 
 // set puts a request into a status around the status machine.
@@ -56,7 +57,7 @@ func TestStatus(t *testing.T) {
 					return
 				}
 				step, notice := after.Thread[len(after.Thread)-1], after.Notices[len(after.Notices)-1]
-				if step.From != from || step.To != to || !step.Staff || notice.Event != desk.StatusChanged || notice.Status != to {
+				if step.From != from || step.To != to || !step.Staff || notice.Event != desk.StatusChanged || notice.Status != string(to) {
 					t.Errorf("step %+v, notice %+v", step, notice)
 				}
 				if (after.Rank[0] == '1') != (to == desk.Done) {
@@ -95,11 +96,11 @@ func TestWrite(t *testing.T) {
 				t.Errorf("customer on %s: %s, %v", from, v.Status, err)
 			}
 			r := w.stored(number)
-			events := []desk.Event{}
+			events := []outbox.Event{}
 			for _, n := range r.Notices {
 				events = append(events, n.Event)
 			}
-			if !slices.Equal(events, []desk.Event{desk.Reported, desk.Answered, desk.Replied}) || r.Thread[0].Staff != true || r.Thread[1].Staff {
+			if !slices.Equal(events, []outbox.Event{desk.Reported, desk.Answered, desk.Replied}) || r.Thread[0].Staff != true || r.Thread[1].Staff {
 				t.Errorf("events %v, thread %+v", events, r.Thread)
 			}
 		}
@@ -228,7 +229,7 @@ func TestVisibility(t *testing.T) {
 	})
 }
 
-func (w *world) recipients(r *desk.Request, n desk.Notice) (ids []string) {
+func (w *world) recipients(r *desk.Request, n outbox.Notice) (ids []string) {
 	w.t.Helper()
 	people, err := w.Outbox().Recipients(w.t.Context(), r, n)
 	for _, p := range must(w.t, people, err) {
@@ -252,7 +253,7 @@ func TestFollow(t *testing.T) {
 				t.Errorf("%s: %v, %v", v.Name, got.Followers, err)
 			}
 		}
-		if got := w.recipients(w.stored(r.Number), desk.Notice{Event: desk.Answered, By: w.nord.User}); len(got) != 2 {
+		if got := w.recipients(w.stored(r.Number), outbox.Notice{Event: desk.Answered, By: w.nord.User}); len(got) != 2 {
 			t.Errorf("told: %v", got)
 		}
 	})

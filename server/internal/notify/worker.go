@@ -1,21 +1,20 @@
-// Package notify carries the notices that stand in requests to the people they are for, after the commit that wrote them. It
-// owns the worker; push holds the ways out.
+// Package notify carries the notices that stand in documents to the people they are for, after the commit that wrote them. It owns
+// the worker; push holds the ways out to people's devices, webhook the one to door controllers.
 package notify
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
-	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/notify/push"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/locale"
 )
 
@@ -37,7 +36,7 @@ const (
 
 // Worker delivers notices. Several may run on one store: each notice is claimed by one of them at a time.
 type Worker struct {
-	Outbox    desk.Outbox
+	Sources   []Source
 	People    *identity.Directory
 	Push      push.Sender // nil: not configured, notices wait in sight of staff
 	Catalogue *locale.Catalogue
@@ -45,11 +44,18 @@ type Worker struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 
-	wake chan struct{}
-	once sync.Once
+	wake   chan struct{}
+	slots  chan struct{} // one taken for each document under way
+	failed atomic.Bool   // a delivery was interrupted since the last pause
+	once   sync.Once
 }
 
-func (w *Worker) init() { w.once.Do(func() { w.wake = make(chan struct{}, 1) }) }
+func (w *Worker) init() {
+	w.once.Do(func() {
+		w.wake = make(chan struct{}, 1)
+		w.slots = make(chan struct{}, batch)
+	})
+}
 
 // Wake makes the worker look at once. It never blocks.
 func (w *Worker) Wake() {
@@ -60,17 +66,20 @@ func (w *Worker) Wake() {
 	}
 }
 
-// Run delivers until ctx ends, and returns after the sendings under way.
+// Run delivers until ctx ends, and returns after the sendings under way. A document that takes long keeps no other one waiting,
+// unless all slots are taken by such.
 func (w *Worker) Run(ctx context.Context) {
 	w.init()
 	t := time.NewTicker(poll)
 	defer t.Stop()
+	var under sync.WaitGroup
+	defer under.Wait()
 	for ctx.Err() == nil {
-		more, err := w.Deliver(ctx)
+		more, err := w.start(ctx, &under)
 		if err != nil && ctx.Err() == nil {
 			w.Logger.Error("notices: store does not answer, trying again", "error", err)
 		}
-		if more && err == nil {
+		if more && err == nil && !w.failed.Load() {
 			continue
 		}
 		select {
@@ -78,46 +87,63 @@ func (w *Worker) Run(ctx context.Context) {
 		case <-w.wake:
 		case <-t.C:
 		}
+		w.failed.Store(false)
 	}
 }
 
 // Deliver tries every notice that is due now and reports whether more may be waiting; after a failure it says no, so that a store
 // that refuses writes is not asked without pause.
 func (w *Worker) Deliver(ctx context.Context) (more bool, err error) {
-	numbers, err := w.Outbox.Due(ctx, w.Now(), batch)
-	if err != nil {
-		return false, err
-	}
-	var wg sync.WaitGroup
-	var failed atomic.Bool
-	for _, number := range numbers {
-		wg.Go(func() {
-			err := w.deliver(ctx, number)
-			if err == nil {
-				return
-			}
-			failed.Store(true)
-			if ctx.Err() == nil {
-				w.Logger.Error("notices: delivery interrupted, trying again", "request", number, "error", err)
-			}
-		})
-	}
-	wg.Wait()
-	return len(numbers) == batch && !failed.Load(), nil
+	w.init()
+	w.failed.Store(false)
+	var under sync.WaitGroup
+	more, err = w.start(ctx, &under)
+	under.Wait()
+	return more && !w.failed.Load(), err
 }
 
-// deliver takes the due notices of one request and tries them in order, so that a person reads of a report before its answer.
-func (w *Worker) deliver(ctx context.Context, number string) error {
-	claim, err := w.Outbox.Claim(ctx, number, w.Now(), lease)
-	if err != nil || claim == nil {
+// start begins to deliver what is due, a batch of each source at most, and reports whether more may be waiting.
+func (w *Worker) start(ctx context.Context, under *sync.WaitGroup) (more bool, err error) {
+	for _, s := range w.Sources {
+		ids, err := s.due(ctx, w.Now(), batch)
+		if err != nil {
+			return false, err
+		}
+		for _, id := range ids {
+			select {
+			case w.slots <- struct{}{}:
+			case <-ctx.Done():
+				return false, ctx.Err()
+			}
+			under.Go(func() {
+				defer func() { <-w.slots }()
+				err := w.deliver(ctx, s, id)
+				if err == nil {
+					return
+				}
+				w.failed.Store(true)
+				if ctx.Err() == nil {
+					w.Logger.Error("notices: delivery interrupted, trying again", "id", id, "error", err)
+				}
+			})
+		}
+		more = more || len(ids) == batch
+	}
+	return more, nil
+}
+
+// deliver takes the due notices of one document and tries them in order, so that a person reads of a report before its answer.
+func (w *Worker) deliver(ctx context.Context, s Source, id string) error {
+	c, err := s.claim(ctx, id, w.Now(), lease)
+	if err != nil || c == nil {
 		return err
 	}
 	sending, cancel := context.WithTimeout(ctx, lease-15*time.Second)
 	defer cancel()
-	var outcomes []desk.Outcome
+	var outcomes []outbox.Outcome
 	var broken error
-	for _, n := range claim.Notices {
-		out, err := w.try(sending, claim.Request, n)
+	for _, n := range c.notices() {
+		out, err := w.try(sending, id, c, n)
 		if err != nil {
 			broken = err
 			out.Done, out.Next, out.Trouble = false, w.Now().Add(poll), n.Trouble
@@ -130,40 +156,41 @@ func (w *Worker) deliver(ctx context.Context, number string) error {
 	// What was sent is written down even while stopping, or it would be sent again after the restart.
 	noting, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	return errors.Join(broken, w.Outbox.Settle(noting, claim, outcomes))
+	return errors.Join(broken, c.settle(noting, outcomes))
 }
 
 // try sends one notice to all devices of its recipients that do not have it yet.
-func (w *Worker) try(ctx context.Context, r *desk.Request, n desk.Notice) (desk.Outcome, error) {
+func (w *Worker) try(ctx context.Context, id string, c claim, n outbox.Notice) (outbox.Outcome, error) {
 	now := w.Now()
-	out := desk.Outcome{Notice: n.ID}
-	if now.Sub(n.At.Time) > desk.NoticeLife {
-		w.Logger.Warn("notice given up", "request", r.Number, "event", n.Event, "tries", n.Tries)
-		out.Next, out.Trouble = desk.NoticeGivenUp.Time, GivenUp
+	out := outbox.Outcome{Notice: n.ID}
+	if now.Sub(n.At.Time) > outbox.Life {
+		w.Logger.Warn("notice given up", "id", id, "event", n.Event, "tries", n.Tries)
+		out.Next, out.Trouble = outbox.GivenUp.Time, GivenUp
 		return out, nil
 	}
 	if w.Push == nil {
 		out.Next, out.Trouble = now.Add(time.Hour), NotConfigured
 		return out, nil
 	}
-	people, err := w.Outbox.Recipients(ctx, r, n)
+	people, err := c.recipients(ctx, n)
 	if err != nil {
 		return out, err
 	}
 	out.Done = true
+	m := c.message(n)
 	for _, p := range people {
 		devices, err := w.People.DevicesOf(ctx, p.ID)
 		if err != nil {
 			return out, err
 		}
 		for _, d := range devices {
-			if d.Kind != "fcm_token" || slices.Contains(n.Sent, d.ID) {
+			if d.Kind != identity.FCMToken || n.Has(d.ID) {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
 				return out, err
 			}
-			if err := w.send(ctx, r, n, p, d, &out); err != nil {
+			if err := w.send(ctx, n, w.message(n, m, p, d), d, &out); err != nil {
 				return out, err
 			}
 		}
@@ -171,9 +198,9 @@ func (w *Worker) try(ctx context.Context, r *desk.Request, n desk.Notice) (desk.
 	return out, nil
 }
 
-func (w *Worker) send(ctx context.Context, r *desk.Request, n desk.Notice, p identity.Person, d identity.Device, out *desk.Outcome) error {
-	got := w.Push.Send(ctx, d.Address, w.message(r, n, p, d))
-	log := w.Logger.With("request", r.Number, "event", n.Event, "verdict", got.Verdict.String())
+func (w *Worker) send(ctx context.Context, n outbox.Notice, m push.Message, d identity.Device, out *outbox.Outcome) error {
+	got := w.Push.Send(ctx, d.Address, m)
+	log := w.Logger.With("ref", m.Ref, "event", n.Event, "verdict", got.Verdict.String())
 	wait := func(trouble string) {
 		out.Done = false
 		next := w.Now().Add(got.Wait(n.Tries+1, rand.Float64))
@@ -204,24 +231,27 @@ func (w *Worker) send(ctx context.Context, r *desk.Request, n desk.Notice, p ide
 	return nil
 }
 
-// message says what happened in the language of the device, with the request's number and nothing personal (X-20, SEC-83).
-func (w *Worker) message(r *desk.Request, n desk.Notice, p identity.Person, d identity.Device) push.Message {
+// message puts what a notice says into the language of the device.
+func (w *Worker) message(n outbox.Notice, m outbox.Message, p identity.Person, d identity.Device) push.Message {
 	l := d.Locale
 	if l == "" {
 		l = p.Locale
 	}
-	args := map[string]string{"Number": r.Number}
-	if n.Status != "" {
-		args["Status"] = w.Catalogue.Text(l, "status."+string(n.Status), nil)
+	args := maps.Clone(m.Args)
+	if args == nil {
+		args = map[string]string{}
+	}
+	for name, key := range m.Words {
+		args[name] = w.Catalogue.Text(l, key, nil)
 	}
 	return push.Message{
 		ID:     n.ID,
-		Kind:   "request_" + string(n.Event),
-		Title:  w.Catalogue.Text(l, "push."+string(n.Event)+".title", args),
-		Body:   w.Catalogue.Text(l, "push."+string(n.Event)+".body", args),
-		Ref:    r.Number,
-		Link:   w.PublicURL + "/requests/" + url.PathEscape(r.Number),
-		Urgent: n.Event == desk.Reported,
+		Kind:   m.Kind,
+		Title:  w.Catalogue.Text(l, "push."+m.Key+".title", args),
+		Body:   w.Catalogue.Text(l, "push."+m.Key+".body", args),
+		Ref:    m.Ref,
+		Link:   w.PublicURL + m.Path,
+		Urgent: m.Urgent,
 		TTL:    24 * time.Hour,
 	}
 }

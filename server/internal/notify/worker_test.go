@@ -15,6 +15,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/notify"
 	"github.com/tagwerk/tagwerk/server/internal/notify/push"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/locale"
 )
@@ -127,14 +128,14 @@ func TestVerdicts(t *testing.T) {
 		answers(push.Outcome{Verdict: push.Retry})
 		number := w.reported()
 		w.deliver()
-		w.turn(desk.NoticeLife)
+		w.turn(outbox.Life)
 		w.deliver()
 		if n := w.notices(number)[0]; n.Tries != 2 || n.Trouble != notify.ServiceDown {
 			t.Errorf("on the last day: %+v", n)
 		}
 		w.turn(time.Hour)
 		w.deliver()
-		if n := w.notices(number)[0]; n.Trouble != notify.GivenUp || n.Next != desk.NoticeGivenUp {
+		if n := w.notices(number)[0]; n.Trouble != notify.GivenUp || n.Next != outbox.GivenUp {
 			t.Errorf("after its life: %+v", n)
 		}
 		w.push.take()
@@ -240,9 +241,11 @@ var interrupters = goleak.IgnoreTopFunction("zombiezen.com/go/sqlite.(*Conn).Set
 func TestStop(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
+	ids := map[string]string{}
 	for _, v := range []identity.Viewer{w.ute, w.jan} {
 		for _, name := range []string{"a", "b"} {
-			w.device(v, v.Name+"-"+name, locale.German)
+			d := w.device(v, v.Name+"-"+name, locale.German)
+			ids[d.Address] = d.ID
 		}
 	}
 	t.Run("SEC-87 a stop during a sending notes what was sent before", func(t *testing.T) {
@@ -271,7 +274,7 @@ func TestStop(t *testing.T) {
 		}
 		interrupted := w.push.take()
 		left := w.notices(number)
-		if len(interrupted) != 2 || len(left) != 1 || len(left[0].Sent) != 1 || !strings.HasSuffix(left[0].Sent[0], "."+first) {
+		if len(interrupted) != 2 || len(left) != 1 || len(left[0].Sent) != 1 || !left[0].Has(ids[first]) {
 			t.Fatalf("first %s of %s, left %+v", first, addresses(interrupted), left)
 		}
 		w.push.answer = nil
@@ -383,6 +386,52 @@ func TestTwoWorkers(t *testing.T) {
 			if times["ute-phone "+number] != 1 || times["jan-phone "+number] != 1 || len(w.notices(number)) != 0 {
 				t.Errorf("%s: ute %d, jan %d times, left %+v", number, times["ute-phone "+number], times["jan-phone "+number], w.notices(number))
 			}
+		}
+	})
+}
+
+func TestSlow(t *testing.T) {
+	w := newWorld(t)
+	w.device(w.ute, "ute-phone", locale.German)
+	t.Run("SEC-87 a service that hangs on one message keeps no others waiting", func(t *testing.T) {
+		leak := goleak.IgnoreCurrent()
+		const reports = 100 // more than the slots
+		arrived, hang := make(chan string, reports), make(chan struct{})
+		var one sync.Once
+		w.push.answer = func(ctx context.Context, address string) push.Outcome {
+			slow := false
+			one.Do(func() { slow = true })
+			if slow {
+				<-hang
+			}
+			arrived <- address
+			return push.Outcome{}
+		}
+		for range reports {
+			w.reported()
+		}
+		running, stop := context.WithCancel(t.Context())
+		defer stop()
+		ended := make(chan struct{})
+		go func() { w.Run(running); close(ended) }()
+		late := time.After(20 * time.Second)
+		wait := func(what string) {
+			t.Helper()
+			select {
+			case <-arrived:
+			case <-late:
+				t.Fatal(what)
+			}
+		}
+		for range reports - 1 {
+			wait("the others wait for the slow one")
+		}
+		close(hang)
+		wait("the slow one never arrived")
+		stop()
+		<-ended
+		if err := goleak.Find(leak, interrupters); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/notify"
 	"github.com/tagwerk/tagwerk/server/internal/notify/push"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/internal/store/sqlite"
 	"github.com/tagwerk/tagwerk/server/locale"
@@ -142,7 +143,7 @@ func newWorld(t *testing.T, wrap ...func(store.Engine) store.Engine) *world {
 	w.Worker = w.worker(w.push)
 	w.desk = desk.New(desk.Options{Engine: w.engine, Assets: assets, People: people, Blobs: store.NewBlobs(w.engine, w.clock, rand.Reader),
 		Pictures: picture.NewReader(1), Now: w.clock, Random: rand.Reader, Wake: w.Wake})
-	w.Outbox = w.desk.Outbox()
+	w.Sources = []notify.Source{notify.From(w.desk.Outbox())}
 
 	provider, err := people.PutProvider(ctx, identity.Provider{Company: "Nordlicht", Locale: locale.German})
 	must(t, provider, err)
@@ -170,7 +171,7 @@ func (w *world) worker(sender push.Sender) *notify.Worker {
 	n := &notify.Worker{People: w.people, Push: sender, Catalogue: must(w.t, catalogue, err), PublicURL: "https://scan.example.com",
 		Now: w.clock, Logger: slog.New(slog.DiscardHandler)}
 	if w.desk != nil {
-		n.Outbox = w.desk.Outbox()
+		n.Sources = []notify.Source{notify.From(w.desk.Outbox())}
 	}
 	return n
 }
@@ -200,7 +201,7 @@ func (w *world) reported() string {
 	return must(w.t, r, err).Number
 }
 
-func (w *world) notices(number string) []desk.Notice {
+func (w *world) notices(number string) []outbox.Notice {
 	w.t.Helper()
 	r, err := w.requests.Get(w.t.Context(), number)
 	return must(w.t, r, err).Notices

@@ -5,6 +5,8 @@ package outbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"time"
@@ -25,8 +27,17 @@ type Notice struct {
 	At      store.Time `json:"at"`
 	Next    store.Time `json:"next"` // not to be tried before
 	Tries   int        `json:"tries"`
-	Sent    []string   `json:"sent,omitempty"`    // devices that have it
+	Sent    []string   `json:"sent,omitempty"`    // marks of the devices that have it, see [Notice.Has]
 	Trouble string     `json:"trouble,omitempty"` // stable word for why it still waits
+}
+
+// Has reports whether a device has the notice.
+func (n Notice) Has(device string) bool { return slices.Contains(n.Sent, mark(device)) }
+
+// mark stands for a device in a notice: 48 bits of its id, so that a company with hundreds of phones fits beside the rest of the document.
+func mark(device string) string {
+	sum := sha256.Sum256([]byte(device))
+	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
 // Life is how long delivery is tried before staff see the notice as given up (SEC-87).
@@ -35,8 +46,11 @@ const Life = 5 * 24 * time.Hour
 // GivenUp is the Next of a notice that nobody tries again; it stays in its document so that staff see it.
 var GivenUp = store.Time{Time: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}
 
-// most bounds the undelivered notices of one document; see [Box.makeRoom].
-const most = 60
+// Bounds of one document.
+const (
+	most     = 60  // undelivered notices; see [Box.makeRoom]
+	mostSent = 400 // devices noted at one notice; see [Queue.Settle]
+)
 
 // Box is embedded in each stored document that carries notices. Due is indexed: when the worker has to look next, [store.Never] if
 // no notice waits.
@@ -144,56 +158,69 @@ func (q Queue[T]) Claim(ctx context.Context, id string, now time.Time, lease tim
 // Outcome is what became of one notice.
 type Outcome struct {
 	Notice string
-	// Sent are the devices that have it now.
+	// Sent are the ids of the devices that have it now.
 	Sent []string
 	// Done removes the notice; else it waits until Next.
 	Done    bool
 	Next    time.Time
 	Trouble string
+	// Held says that the notice was not tried, but waits for another one: that counts as no try.
+	Held bool
 }
 
-// Settle stores the outcomes of a claim, and in the same write what also does to the document (nil for nothing; pure, it may run
-// more than once). A notice whose lease ran out and was taken by another worker is left to that one (SEC-89), but what was sent is
-// noted all the same.
+// Settle stores the outcomes of a claim, and in the same write what also does to the document (nil for nothing; pure, it may
+// run more than once). Notices of the claim without an outcome were not reached: they are due again together with the last one that was, so
+// that the order stays. A notice whose lease ran out and was taken by another worker is left to that one (SEC-89), but what was sent
+// is noted all the same. One that more devices have than can be noted is given up for the rest, rather than sent to all again.
 func (q Queue[T]) Settle(ctx context.Context, c *Claim[T], outcomes []Outcome, also func(*T)) error {
 	_, err := q.Docs.Update(ctx, c.ID, func(doc *T) error {
 		b := q.Box(doc)
-		kept := b.Notices[:0:0]
-		for _, n := range b.Notices {
-			for _, out := range outcomes {
-				if out.Notice != n.ID {
-					continue
-				}
-				n.Sent = union(n.Sent, out.Sent)
-				if !n.Next.Equal(c.until.Time) {
-					break
-				}
-				if out.Done {
-					n.ID = ""
-					break
-				}
-				n.Next, n.Trouble = store.At(out.Next), out.Trouble
-				n.Tries++
-			}
-			if n.ID != "" {
-				kept = append(kept, n)
-			}
+		b.Notices = slices.DeleteFunc(b.Notices, func(n Notice) bool {
+			i := slices.IndexFunc(outcomes, func(out Outcome) bool { return out.Notice == n.ID })
+			return i >= 0 && outcomes[i].Done && c.holds(n)
+		})
+		for i := range b.Notices {
+			c.settle(&b.Notices[i], outcomes)
 		}
-		b.Notices = kept
-		b.schedule()
 		if also != nil {
 			also(doc)
 		}
+		b.schedule()
 		return nil
 	})
 	return err
 }
 
-func union(a, b []string) []string {
-	for _, x := range b {
-		if !slices.Contains(a, x) {
-			a = append(a, x)
+// holds reports whether the lease on a notice is still the one of this claim.
+func (c *Claim[T]) holds(n Notice) bool { return n.Next.Equal(c.until.Time) }
+
+// settle writes the outcome of a notice that stays.
+func (c *Claim[T]) settle(n *Notice, outcomes []Outcome) {
+	i := slices.IndexFunc(outcomes, func(out Outcome) bool { return out.Notice == n.ID })
+	if i < 0 {
+		own := slices.IndexFunc(c.Notices, func(claimed Notice) bool { return claimed.ID == n.ID })
+		if own >= 0 && c.holds(*n) {
+			n.Next = c.Notices[own].Next
+			if last := len(outcomes) - 1; last >= 0 && !outcomes[last].Done && outcomes[last].Next.Before(c.until.Time) {
+				n.Next = store.At(outcomes[last].Next)
+			}
+		}
+		return
+	}
+	out := outcomes[i]
+	for _, device := range out.Sent {
+		if !n.Has(device) && len(n.Sent) < mostSent {
+			n.Sent = append(n.Sent, mark(device))
 		}
 	}
-	return a
+	if !c.holds(*n) {
+		return
+	}
+	n.Next, n.Trouble = store.At(out.Next), out.Trouble
+	if !out.Held {
+		n.Tries++
+	}
+	if len(n.Sent) == mostSent {
+		n.Next = GivenUp
+	}
 }

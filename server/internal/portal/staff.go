@@ -6,6 +6,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/edge"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 )
 
@@ -131,7 +132,7 @@ func (p *Portal) getPushes(r *edge.Request) error {
 	page := pushesPage{Configured: p.opt.PushConfigured}
 	for _, w := range list {
 		row := pushRow{Number: w.Number, Event: "event." + string(w.Notice.Event), At: w.Notice.At, Tries: w.Notice.Tries, Reached: len(w.Notice.Sent),
-			GivenUp: w.Notice.Next.Equal(desk.NoticeGivenUp.Time)}
+			GivenUp: w.Notice.Next.Equal(outbox.GivenUp.Time)}
 		if w.Notice.Trouble != "" {
 			row.Trouble = "trouble." + w.Notice.Trouble
 		}
