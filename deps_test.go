@@ -61,6 +61,7 @@ func rules() []rule {
 		rule{from: []string{"./tagging/..."}, not: []string{"./..."}, allowed: []string{"./tagging/..."}, why: "tagging is a leaf: what a tag is depends on no product"},
 		rule{from: []string{"./labels/..."}, not: []string{"./..."}, allowed: []string{"./labels/..."}, why: "labels is a leaf: it prints what it is given"},
 		rule{from: []string{"./server/locale"}, not: []string{"./..."}, allowed: []string{"./server/locale"}, why: "locale is a leaf: every layer names languages and message keys"},
+		rule{from: []string{"./server/signing"}, not: []string{"./..."}, allowed: []string{"./server/signing"}, why: "signing is a leaf: front ends, workers and receivers sign alike"},
 
 		rule{from: []string{"./mobileapi/..."}, not: []string{"./server/internal/portal/...", "./server/internal/notify/..."}, why: "front ends share the domain, not each other's forms; they cause notices, and do not send them"},
 		rule{from: []string{"./server/internal/portal/..."}, not: []string{"./mobileapi/...", "./server/internal/notify/..."}, why: "front ends share the domain, not each other's forms; they cause notices, and do not send them"},
