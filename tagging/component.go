@@ -26,25 +26,28 @@ func ParseComponent(input string, c Config) Reading {
 		return r
 	}
 	if code, ok := c.cutOwn(s); ok {
-		own, err := ParseCode(code)
-		if err != nil {
-			r.flag("own_check_failed")
-			return r
+		r.addOwn(code, formLabelURL)
+		if len(r.Candidates) == 0 {
+			r.flag(FlagOwnCheckFailed)
 		}
-		r.add("own:" + string(own))
 		return r
 	}
 	if link, ok := cutLink(s); ok {
 		r.addLink(s, link)
 		return r
 	}
+	if kind, ok := nonIdentifier(strings.TrimLeft(s, "\x1d")); ok && kind.secret {
+		// Not even a reader that takes it for GS1 makes a secret a text to be stored.
+		r.addOther(kind)
+		return r
+	}
 	if gs1Symbology(symbology) || s[0] == gs {
 		elements, fault := parseElements(strings.TrimPrefix(s, "\x1d"))
-		r.addElements(s, elements, fault)
+		r.addElements(s, elements, fault, formGS1Carrier)
 		return r
 	}
 	if elements, fault, ok := parsePrinted(s); ok {
-		r.addElements(s, elements, fault)
+		r.addElements(s, elements, fault, formGS1Printed)
 		return r
 	}
 	if strings.HasPrefix(s, envelopeStart) {
@@ -52,11 +55,7 @@ func ParseComponent(input string, c Config) Reading {
 		return r
 	}
 	if kind, ok := nonIdentifier(s); ok {
-		r.add("other:" + kind.name)
-		r.flag("not_an_identifier")
-		if kind.secret {
-			r.flag("secret")
-		}
+		r.addOther(kind)
 		return r
 	}
 	r.addUnmarked(s)
@@ -106,24 +105,39 @@ func (c Config) cutOwn(s string) (code string, ok bool) {
 	return "", false
 }
 
-// addUnmarked adds all readings of a text without any marker (C7).
-func (r *Reading) addUnmarked(s string) {
+// addOwn adds a code of ours, or the flag if only its check is wrong.
+func (r *Reading) addOwn(s string, from form) {
 	own, err := ParseCode(s)
 	switch e := err.(type) {
 	case nil:
-		r.add("own:" + string(own))
+		r.add("own:"+string(own), from)
 	case *CodeError:
 		if e.Kind == WrongCheck {
-			r.flag("own_check_failed")
+			r.flag(FlagOwnCheckFailed)
+			r.near = e.Hint
 		}
 	}
+}
+
+// addOther says that a code identifies nothing, and only what it is.
+func (r *Reading) addOther(kind otherKind) {
+	r.add("other:"+kind.name, formPlain)
+	r.flag(FlagNotAnIdentifier)
+	if kind.secret {
+		r.flag(FlagSecret)
+	}
+}
+
+// addUnmarked adds all readings of a text without any marker (C7).
+func (r *Reading) addUnmarked(s string) {
+	r.addOwn(s, formLabel)
 	if strings.HasPrefix(s, "01") || strings.HasPrefix(s, "8003") || strings.HasPrefix(s, "8006") {
 		if elements, fault := parseElements(s); fault == "" {
 			if key, class := elements.key(); key != "" {
-				r.add(key)
-				r.flag("unmarked_gs1")
+				r.add(key, formGS1Unmarked)
+				r.flag(FlagUnmarkedGS1)
 				if class {
-					r.flag("class_level")
+					r.flag(FlagClassLevel)
 				}
 			}
 		}
@@ -131,10 +145,10 @@ func (r *Reading) addUnmarked(s string) {
 	if id, data, ok := cutIdentifier(s); ok && data != "" {
 		switch id {
 		case "1P", "30P":
-			r.add("di:" + s)
-			r.flag("class_level")
+			r.add("di:"+s, formField)
+			r.flag(FlagClassLevel)
 		case "25S":
-			r.add("di:" + s)
+			r.add("di:"+s, formField)
 		}
 	}
 	r.addText(s)

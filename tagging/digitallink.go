@@ -49,17 +49,19 @@ func (l link) key() string {
 // the string rules of IEC 61406-1.
 func (r *Reading) addLink(s string, l link) {
 	found, fault := l.elements()
-	if key, class := found.key(); fault == "" && key != "" {
-		r.add(key)
-		r.add(l.key())
+	if fault == "" && len(found) > 0 {
+		// The key stands in the path; one in the query is an attribute.
+		key, class := found.keyOf(found[0].ai)
+		r.add(key, formGS1Link)
+		r.add(l.key(), formPlain)
 		if class {
-			r.flag("class_level")
+			r.flag(FlagClassLevel)
 		}
 		return
 	}
-	r.add(l.key())
+	r.add(l.key(), formPlain)
 	if fault != "" {
-		r.flag("gs1_" + string(fault))
+		r.flag(fault)
 	}
 	r.flagIdentificationLink(s, l)
 }
@@ -70,20 +72,20 @@ func (r *Reading) flagIdentificationLink(s string, l link) {
 	ok := true
 	if utf8.RuneCountInString(s) > 255 {
 		ok = false
-		r.flag("il_length")
+		r.flag(FlagLinkLength)
 	}
 	if strings.ContainsFunc(s, func(c rune) bool {
 		return c >= utf8.RuneSelf || !isLetter(byte(c)) && !isDigit(byte(c)) && !strings.ContainsRune("!#$&'()*+,-./:;=?@[]_~", c)
 	}) {
 		ok = false
-		r.flag("il_chars")
+		r.flag(FlagLinkCharacters)
 	}
 	if l.key() != "url:"+s {
 		ok = false
-		r.flag("il_case")
+		r.flag(FlagLinkCase)
 	}
 	if ok {
-		r.flag("il_ok")
+		r.flag(FlagLinkOK)
 	}
 }
 
@@ -101,7 +103,7 @@ func linkQualifiers(key string) []string {
 
 // elements reads a GS1 Digital Link. No elements and no fault means that the
 // path has no key AI, so that the URL is a plain one.
-func (l link) elements() (elements, gs1Fault) {
+func (l link) elements() (elements, Flag) {
 	segments := strings.Split(l.path, "/")
 	at := len(segments) - 2
 	for ; at >= 1; at -= 2 {
@@ -119,7 +121,7 @@ func (l link) elements() (elements, gs1Fault) {
 	key := segments[at]
 	value, err := url.PathUnescape(segments[at+1])
 	if err != nil {
-		return nil, faultCharset
+		return nil, FlagCharacters
 	}
 	if n := len(value); key == "01" && allDigits(value) && (n == 8 || n == 12 || n == 13) {
 		value = strings.Repeat("0", 14-n) + value
@@ -134,7 +136,7 @@ func (l link) elements() (elements, gs1Fault) {
 	if fault := found.addQualifiers(segments[at+2:], allowed); fault != "" {
 		return nil, fault
 	}
-	if fault := found.addQuery(l.query, key); fault != "" {
+	if fault := found.addQuery(l.query); fault != "" {
 		return nil, fault
 	}
 	return found, ""
@@ -142,19 +144,19 @@ func (l link) elements() (elements, gs1Fault) {
 
 // addQualifiers adds the pairs behind the key, which must be in the order of
 // allowed.
-func (e *elements) addQualifiers(path, allowed []string) gs1Fault {
+func (e *elements) addQualifiers(path, allowed []string) Flag {
 	for i := 0; i+1 < len(path); i += 2 {
 		ai := path[i]
 		value, err := url.PathUnescape(path[i+1])
 		if err != nil {
-			return faultCharset
+			return FlagCharacters
 		}
 		if fault := e.add(ai, value); fault != "" {
 			return fault
 		}
 		next := slices.Index(allowed, ai)
 		if next < 0 {
-			return faultQualifierOrder
+			return FlagQualifierOrder
 		}
 		allowed = allowed[next+1:]
 	}
@@ -163,18 +165,19 @@ func (e *elements) addQualifiers(path, allowed []string) gs1Fault {
 
 // addQuery adds the attributes of a query; names that are not numbers are not
 // data.
-func (e *elements) addQuery(query, key string) gs1Fault {
+func (e *elements) addQuery(query string) Flag {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		ai, value, _ := strings.Cut(pair, "=")
 		if !allDigits(ai) {
 			continue
 		}
-		if slices.Contains(linkQualifiers(key), ai) || key == "01" && ai == "235" {
-			return faultQualifierInQuery
+		switch ai {
+		case "22", "10", "21", "235", "7040":
+			return FlagQualifierInQuery
 		}
 		value, err := url.PathUnescape(value)
 		if err != nil {
-			return faultCharset
+			return FlagCharacters
 		}
 		if fault := e.add(ai, value); fault != "" {
 			return fault

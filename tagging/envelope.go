@@ -14,14 +14,14 @@ func (r *Reading) addEnvelope(s string) {
 		switch {
 		case strings.HasPrefix(format, "05\x1d"):
 			elements, fault := parseElements(strings.TrimSuffix(format[3:], "\x1d"))
-			r.addElements(s, elements, fault)
+			r.addElements(s, elements, fault, formEnvelope)
 			return
 		case strings.HasPrefix(format, "06\x1d"):
 			r.addIdentifiers(s, format[3:])
 			return
 		}
 	}
-	r.flag("di_no_key")
+	r.flag(FlagNoIdentifier)
 	r.addText(s)
 }
 
@@ -41,18 +41,18 @@ func (r *Reading) addIdentifiers(s, fields string) {
 	}
 	switch {
 	case first["25S"] != "":
-		r.add("di:" + first["25S"])
+		r.add("di:"+first["25S"], formEnvelope)
 	case part != "" && first["S"] != "":
 		key := part + "|" + first["S"]
 		if enterprise := first["18V"]; enterprise != "" {
 			key = enterprise + "|" + key
 		}
-		r.add("di:" + key)
+		r.add("di:"+key, formEnvelope)
 	case part != "":
-		r.add("di:" + part)
-		r.flag("class_level")
+		r.add("di:"+part, formEnvelope)
+		r.flag(FlagClassLevel)
 	default:
-		r.flag("di_no_key")
+		r.flag(FlagNoIdentifier)
 		r.addText(s)
 	}
 }

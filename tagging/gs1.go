@@ -5,20 +5,6 @@ import (
 	"strings"
 )
 
-// gs1Fault says why something is not GS1; it becomes the flag "gs1_" + fault.
-type gs1Fault string
-
-const (
-	faultCheckDigit       gs1Fault = "check_digit"
-	faultLength           gs1Fault = "length"
-	faultCharset          gs1Fault = "charset"
-	faultUnknownAI        gs1Fault = "unknown_ai"
-	faultDuplicate        gs1Fault = "duplicate"
-	faultQualifierOrder   gs1Fault = "qualifier_order"
-	faultQualifierInQuery gs1Fault = "qualifier_in_query"
-	faultNoKey            gs1Fault = "no_key"
-)
-
 // element is one application identifier (AI) with its value.
 type element struct{ ai, value string }
 
@@ -36,17 +22,17 @@ func (e elements) get(ai string) (string, bool) {
 
 // add checks a value and appends it; the same AI with the same value again is
 // tolerated.
-func (e *elements) add(ai, value string) gs1Fault {
+func (e *elements) add(ai, value string) Flag {
 	format, ok := lookUpAI(ai)
 	if !ok {
-		return faultUnknownAI
+		return FlagUnknownAI
 	}
 	if fault := format.check(ai, value); fault != "" {
 		return fault
 	}
 	if old, ok := e.get(ai); ok {
 		if old != value {
-			return faultDuplicate
+			return FlagDuplicate
 		}
 		return ""
 	}
@@ -109,36 +95,36 @@ func lookUpAI(ai string) (aiFormat, bool) {
 	return aiFormat{}, false
 }
 
-func (f aiFormat) check(ai, value string) gs1Fault {
+func (f aiFormat) check(ai, value string) Flag {
 	if len(value) < f.least || len(value) > f.digits+f.text {
-		return faultLength
+		return FlagLength
 	}
 	for i := range len(value) {
 		if i < f.digits && !isDigit(value[i]) || !gs1Character(value[i]) {
-			return faultCharset
+			return FlagCharacters
 		}
 	}
 	switch ai {
 	case "8003":
 		// A filler digit 0 stands before the 13 digits of the asset type.
 		if value[0] != '0' {
-			return faultCheckDigit
+			return FlagCheckDigit
 		}
 	case "8004":
 		if len(value) < 4 {
-			return faultLength
+			return FlagLength
 		}
 		if !allDigits(value[:4]) {
-			return faultCharset
+			return FlagCharacters
 		}
 	}
 	if f.checkAt > 0 && !CheckGS1Mod10.Valid(value[:f.checkAt]) {
-		return faultCheckDigit
+		return FlagCheckDigit
 	}
 	if ai == "8006" {
 		piece, total := value[14:16], value[16:18]
 		if piece == "00" || total == "00" || piece > total {
-			return faultCharset
+			return FlagCharacters
 		}
 	}
 	return ""
@@ -161,7 +147,7 @@ func preDefined(ai string) bool {
 }
 
 // parseElements reads an element string as scanners send it: FNC1 is GS.
-func parseElements(s string) (elements, gs1Fault) {
+func parseElements(s string) (elements, Flag) {
 	var found elements
 	for s != "" {
 		ai := ""
@@ -172,7 +158,7 @@ func parseElements(s string) (elements, gs1Fault) {
 			}
 		}
 		if ai == "" {
-			return nil, faultUnknownAI
+			return nil, FlagUnknownAI
 		}
 		s = s[len(ai):]
 		value, rest, _ := strings.Cut(s, "\x1d")
@@ -185,14 +171,14 @@ func parseElements(s string) (elements, gs1Fault) {
 		s = rest
 	}
 	if len(found) == 0 {
-		return nil, faultNoKey
+		return nil, FlagNoKey
 	}
 	return found, ""
 }
 
 // parsePrinted reads the human-readable form, (AI)value(AI)value (C4); ok tells
 // whether s begins like one.
-func parsePrinted(s string) (found elements, fault gs1Fault, ok bool) {
+func parsePrinted(s string) (found elements, fault Flag, ok bool) {
 	ai, s, ok := cutPrintedAI(s)
 	if !ok {
 		return nil, "", false
@@ -232,40 +218,44 @@ var keyAIs = [...]string{"01", "8006", "8003", "8004", "00", "253", "414", "417"
 // that it names a type of article or asset, not one object.
 func (e elements) key() (key string, class bool) {
 	for _, ai := range keyAIs {
-		value, ok := e.get(ai)
-		if !ok {
-			continue
+		if _, ok := e.get(ai); ok {
+			return e.keyOf(ai)
 		}
-		key = "gs1:(" + ai + ")" + value
-		switch ai {
-		case "01", "8006":
-			serial, ok := e.get("21")
-			if !ok {
-				return key, true
-			}
-			return key + "(21)" + serial, false
-		case "8003":
-			return key, len(value) == 14
-		}
-		return key, false
 	}
 	return "", false
 }
 
+// keyOf is the key that the AI ai makes, which must be among the elements.
+func (e elements) keyOf(ai string) (key string, class bool) {
+	value, _ := e.get(ai)
+	key = "gs1:(" + ai + ")" + value
+	switch ai {
+	case "01", "8006":
+		serial, ok := e.get("21")
+		if !ok {
+			return key, true
+		}
+		return key + "(21)" + serial, false
+	case "8003":
+		return key, len(value) == 14
+	}
+	return key, false
+}
+
 // addElements adds the key of an element string, or the text of s with the
 // fault as a flag (C3).
-func (r *Reading) addElements(s string, e elements, fault gs1Fault) {
+func (r *Reading) addElements(s string, e elements, fault Flag, from form) {
 	key, class := e.key()
 	if fault == "" && key == "" {
-		fault = faultNoKey
+		fault = FlagNoKey
 	}
 	if fault != "" {
-		r.flag("gs1_" + string(fault))
+		r.flag(fault)
 		r.addText(s)
 		return
 	}
-	r.add(key)
+	r.add(key, from)
 	if class {
-		r.flag("class_level")
+		r.flag(FlagClassLevel)
 	}
 }

@@ -133,10 +133,13 @@ func (p *parted) key(stored, sought mask) (string, bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s/%X/%X:", p.form, stored, common)
 	for i, part := range p.parts {
-		if common>>(len(p.parts)-1-i)&1 != 0 {
+		if p.knows(common, i) {
 			b.WriteString(part)
 			compared += p.bits[i]
 		}
 	}
 	return b.String(), compared >= leastBits
 }
+
+// knows reports whether a form shows the part at index i.
+func (p *parted) knows(form mask, i int) bool { return form>>(len(p.parts)-1-i)&1 != 0 }

@@ -48,7 +48,7 @@ func Match(r Reading, known []KnownTag) TagMatch {
 		}
 		if best > 0 {
 			m.IDs = append(m.IDs, tag.ID)
-			most = best
+			most = max(most, best)
 		}
 	}
 	slices.Sort(m.IDs)

@@ -26,8 +26,8 @@ func nonIdentifier(s string) (otherKind, bool) {
 		{"SMS:", otherKind{name: "sms"}},
 		{"SMSTO:", otherKind{name: "sms"}},
 		{"GEO:", otherKind{name: "geo"}},
-		{"OTPAUTH://", otherKind{name: "otpauth", secret: true}},
-		{"OTPAUTH-MIGRATION://", otherKind{name: "otpauth", secret: true}},
+		{"OTPAUTH:", otherKind{name: "otpauth", secret: true}},
+		{"OTPAUTH-MIGRATION:", otherKind{name: "otpauth", secret: true}},
 	} {
 		if hasPrefixFold(s, known.prefix) {
 			return known.kind, true

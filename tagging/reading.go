@@ -22,15 +22,19 @@ type Reading struct {
 	// h10301:, h10302:, h10304:, h10306:, c1k35:, raw: for tags. No candidate
 	// means that the input is refused; the flags say why.
 	Candidates []string
-	// Flags are remarks in the words of standards.md 1.6 and 2.5, none twice.
+	// Flags are remarks, none twice: each a Flag, random_uid followed by = and
+	// the candidate that it is about. Why explains them.
 	Flags []string
+
+	origins []origin // of each candidate
+	near    Code     // the one code that a mistyped one may mean
 }
 
 // Ambiguous reports whether more than one candidate is left.
 func (r Reading) Ambiguous() bool { return len(r.Candidates) > 1 }
 
-// Has reports whether the reading carries a flag, such as "secret".
-func (r Reading) Has(flag string) bool { return slices.Contains(r.Flags, flag) }
+// Has reports whether the reading carries a flag.
+func (r Reading) Has(f Flag) bool { return slices.Contains(r.Flags, f) }
 
 // Own gives the label code among the candidates, if there is one.
 func (r Reading) Own() (Code, bool) {
@@ -42,22 +46,43 @@ func (r Reading) Own() (Code, bool) {
 	return "", false
 }
 
-func (r *Reading) add(candidate string) {
-	if !slices.Contains(r.Candidates, candidate) {
-		r.Candidates = append(r.Candidates, candidate)
-	}
+// form says from which spelling of the input a candidate was read; it ends the
+// message key reading.form.<form>.
+type form string
+
+// origin is where a candidate comes from.
+type origin struct {
+	form   form
+	turned bool // the order of the bytes was turned round
 }
 
-func (r *Reading) flag(name string) {
-	if !r.Has(name) {
-		r.Flags = append(r.Flags, name)
+func (r *Reading) add(candidate string, from form) { r.put(candidate, origin{form: from}) }
+
+func (r *Reading) addTurned(candidate string, from form) { r.put(candidate, origin{from, true}) }
+
+// put appends a candidate; found straight as well as turned round it counts as
+// straight.
+func (r *Reading) put(candidate string, o origin) {
+	if at := slices.Index(r.Candidates, candidate); at >= 0 {
+		if !o.turned && r.origins[at].turned {
+			r.origins[at] = o
+		}
+		return
+	}
+	r.Candidates = append(r.Candidates, candidate)
+	r.origins = append(r.origins, o)
+}
+
+func (r *Reading) flag(f Flag) {
+	if !r.Has(f) {
+		r.Flags = append(r.Flags, f)
 	}
 }
 
 // addText adds the text key of s, unless nothing is left of it.
 func (r *Reading) addText(s string) {
 	if key := textKey(s); key != "" {
-		r.add("text:" + key)
+		r.add("text:"+key, formPlain)
 	}
 }
 

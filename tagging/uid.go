@@ -17,93 +17,89 @@ const (
 )
 
 // addHex reads hex digits without separators (T6).
-func (t *tagReading) addHex(s string) {
+func (r *Reading) addHex(s string) {
 	if b, ok := hexBytes(s); ok {
-		t.addBytes(b)
+		r.addBytes(b)
 	}
 }
 
 // addBytes reads the bytes of a hex number (T6).
-func (t *tagReading) addBytes(b []byte) {
+func (r *Reading) addBytes(b []byte) {
 	switch len(b) {
 	case 3:
 		n := bigEndianUint(b)
-		t.add(em4100Low(n, 6))
-		t.add(h10301(n>>16, n&0xffff))
+		r.add(em4100Low(n, 6), formHex)
+		r.add(h10301(n>>16, n&0xffff), formHex)
 	case 4:
-		t.addUID4(b, false)
-		t.addUID4(reversed(b), true)
-		t.add(em4100Low(bigEndianUint(b), 8))
+		r.addUID4(b, false, formHex)
+		r.addUID4(reversed(b), true, formHex)
+		r.add(em4100Low(bigEndianUint(b), 8), formHex)
 	case 5:
 		n := bigEndianUint(b)
 		if xor(b[:4]) == b[4] {
-			t.flag("bcc_ok")
-			t.addUID4(b[:4], false)
+			r.flag(FlagBCCOK)
+			r.addUID4(b[:4], false, formHexCheck)
 		}
-		t.add(em4100(n))
-		t.add(em4100(reverseBits(n)))
+		r.add(em4100(n), formHex)
+		r.add(em4100(reverseBits(n)), formUnique)
 	case 6:
 		if xor(b[:5]) == b[5] {
-			t.flag("checksum_ok")
-			t.add(em4100(bigEndianUint(b[:5])))
+			r.flag(FlagChecksumOK)
+			r.add(em4100(bigEndianUint(b[:5])), formHexCheck)
 		}
 	case 7:
-		t.addB7(b)
+		r.addB7(b, formHex)
 	case 8:
-		t.addB8(b)
+		r.addB8(b, formHex)
 	case 10:
 		if b[0] == cascadeTag && xor(b[:4]) == b[4] && xor(b[5:9]) == b[9] {
-			t.flag("bcc_ok")
-			t.add(iso14443(slices.Concat(b[1:4], b[5:9])))
+			r.flag(FlagBCCOK)
+			r.add(iso14443(slices.Concat(b[1:4], b[5:9])), formCascade)
 			return
 		}
-		t.add(iso14443(b))
-		t.addReversed(iso14443(reversed(b)))
+		r.add(iso14443(b), formHex)
+		r.addTurned(iso14443(reversed(b)), formHex)
 	}
 }
 
 // addUID4 reads a 4-byte UID: 88 means that only three bytes of a longer one
 // were read, 08 that the number is drawn anew each time.
-func (t *tagReading) addUID4(b []byte, turned bool) {
+func (r *Reading) addUID4(b []byte, turned bool, from form) {
 	key := iso14443(b)
 	switch b[0] {
 	case cascadeTag:
 		key = iso14443(b[1:]) + unknownUIDTail
-		t.flag("truncated_uid")
+		r.flag(FlagTruncatedUID)
 	case randomUID:
-		t.flag("random_uid=" + key)
+		r.flag(FlagRandomUID + "=" + key)
 	}
-	if turned {
-		t.addReversed(key)
-	} else {
-		t.add(key)
-	}
+	r.put(key, origin{from, turned})
 }
 
 // addB7 reads a 7-byte UID. It starts with the chip maker, so when only the
 // last byte is a maker the turned reading comes first.
-func (t *tagReading) addB7(b []byte) {
+func (r *Reading) addB7(b []byte, from form) {
 	if !chipMaker(b[0]) && chipMaker(b[6]) {
-		t.addReversed(iso14443(reversed(b)))
-		t.add(iso14443(b))
+		r.addTurned(iso14443(reversed(b)), from)
+		r.add(iso14443(b), from)
 		return
 	}
-	t.add(iso14443(b))
-	t.addReversed(iso14443(reversed(b)))
+	r.add(iso14443(b), from)
+	r.addTurned(iso14443(reversed(b)), from)
 }
 
 // addB8 reads eight bytes: ISO/IEC 15693 in either order, a cascade tag and a
 // 7-byte UID, or FeliCa.
-func (t *tagReading) addB8(b []byte) {
+func (r *Reading) addB8(b []byte, from form) {
 	switch {
 	case b[0] == isoVicinity:
-		t.add(fmt.Sprintf("iso15693:%X", b))
+		r.add(fmt.Sprintf("iso15693:%X", b), from)
 	case b[7] == isoVicinity:
-		t.add(fmt.Sprintf("iso15693:%X", reversed(b)))
+		r.addTurned(fmt.Sprintf("iso15693:%X", reversed(b)), from)
 	case b[0] == cascadeTag:
-		t.add(iso14443(b[1:]))
+		r.add(iso14443(b[1:]), formCascade)
 	default:
-		t.add(fmt.Sprintf("felica:%X", b))
+		r.add(fmt.Sprintf("felica:%X", b), from)
 	}
 }
 

@@ -21,7 +21,7 @@ func wiegandLength(s string) bool {
 
 // addWiegand reads a bit string, bit 0 first (standards.md 2.4). A wrong parity
 // leaves no candidate.
-func (t *tagReading) addWiegand(s string) {
+func (r *Reading) addWiegand(s string) {
 	// even and odd of the parity bit at p over the bits from, …, to.
 	ones := func(p, from, to int) int {
 		return int(s[p]-'0') + strings.Count(s[from:to+1], "1")
@@ -36,19 +36,19 @@ func (t *tagReading) addWiegand(s string) {
 	}
 	switch {
 	case len(s) == 26 && even(0, 1, 12) && odd(25, 13, 24):
-		t.add(h10301(value(1, 8), value(9, 24)))
-		t.add(em4100Low(value(1, 24), 6))
+		r.add(h10301(value(1, 8), value(9, 24)), formBits)
+		r.add(em4100Low(value(1, 24), 6), formBits)
 	case len(s) == 34 && even(0, 1, 16) && odd(33, 17, 32):
-		t.add(h10306(value(1, 16), value(17, 32)))
-		t.addU32(uint32(value(1, 32)))
+		r.add(h10306(value(1, 16), value(17, 32)), formBits)
+		r.addU32(uint32(value(1, 32)), formBits)
 	case len(s) == 35 && corporate1000(s):
-		t.add(c1k35(value(2, 13), value(14, 33)))
+		r.add(c1k35(value(2, 13), value(14, 33)), formBits)
 	case len(s) == 37 && even(0, 1, 18) && odd(36, 18, 35):
 		// Both 37-bit formats share the parity, so both are meant.
-		t.add(fmt.Sprintf("h10302:%d", value(1, 35)))
-		t.add(h10304(value(1, 16), value(17, 35)))
+		r.add(fmt.Sprintf("h10302:%d", value(1, 35)), formBits)
+		r.add(h10304(value(1, 16), value(17, 35)), formBits)
 	default:
-		t.flag("parity_error")
+		r.flag(FlagParityError)
 	}
 }
 
