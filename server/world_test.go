@@ -348,13 +348,13 @@ func (w *world) tag(code string) asset.Tag {
 	for _, provider := range []string{"dispo@", "kundtjanst@"} {
 		after := ""
 		for {
-			tags, next, err := w.app.Assets.Tags(w.t.Context(), w.viewer(provider), after, 200)
+			tags, next, err := w.app.Assets.FindTags(w.t.Context(), w.viewer(provider), asset.TagFilter{}, after, 200)
 			if err != nil {
 				w.t.Fatal(err)
 			}
 			for _, tag := range tags {
 				if tag.ID == code {
-					return *tag
+					return *tag.Tag
 				}
 			}
 			if after = next; next == "" {

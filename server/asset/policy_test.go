@@ -434,7 +434,8 @@ func (c checker) scans(a *modelAsset) {
 	for _, p := range a.parts {
 		got, err := c.ByCode(c.t.Context(), c.v, p.label.code)
 		var want error
-		if len(held) == 0 || c.v.Kind != identity.Staff && p.label.state != tagging.Bound {
+		living := p.label.state == tagging.Bound || p.label.state == tagging.Damaged
+		if len(held) == 0 || c.v.Kind != identity.Staff && !living {
 			want = asset.ErrNotFound
 		}
 		if c.refused("X-2 SEC-1 label "+string(p.label.state), err, want) {

@@ -268,17 +268,21 @@ func decoy(id string) string { return "-" + id }
 // Tagged is what a scanned tag leads to, as this viewer may see it.
 type Tagged struct {
 	Tag       *Tag
-	Component *Component // nil while unbound; mind [Component.As] before showing it
+	Component *Component // of a label; nil while unbound. Mind [Component.As] before showing it
 	Access    Access     // of the component's asset; zero while unbound
+	May       TagRight   // of an access tag
 }
 
-// ByCode finds what a label leads to for this viewer. Staff get each label of their provider with its state; portal users get
-// bound labels of assets on which something is granted. Everything else (unknown, foreign, blocked, retired, replaced, not
-// granted) is ErrNotFound after the same work (X-2, SEC-1).
+// ByCode finds what a code of ours leads to for this viewer. Staff get each tag of their provider with its state; portal users get
+// living labels of assets on which something is granted, and access tags of their customer with [SeeTags], in any state. Everything
+// else (unknown, foreign, blocked, retired, replaced, not granted) is ErrNotFound after the same work (X-2, SEC-1).
 func (s *Service) ByCode(ctx context.Context, v identity.Viewer, code tagging.Code) (Tagged, error) {
 	t, err := s.tags.Get(ctx, string(code))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Tagged{}, err
+	}
+	if t != nil && t.Kind == AccessTag {
+		return s.accessByCode(ctx, v, t)
 	}
 	component := decoy(string(code))
 	if t != nil && t.Component != "" {
@@ -292,8 +296,32 @@ func (s *Service) ByCode(ctx context.Context, v identity.Viewer, code tagging.Co
 	switch {
 	case staff && t.Component == "":
 		return Tagged{Tag: t}, nil
-	case err != nil, t == nil, !staff && t.State != tagging.Bound:
+	case err != nil, t == nil, !staff && !t.Live():
 		return Tagged{}, ErrNotFound
 	}
 	return Tagged{Tag: t, Component: c, Access: a}, nil
+}
+
+// accessByCode is the end of ByCode for an access tag. It reads as much, and in the same steps, as for a code that leads nowhere:
+// a component that is not there, then two documents of which the second says what the viewer was granted (SEC-1).
+func (s *Service) accessByCode(ctx context.Context, v identity.Viewer, t *Tag) (Tagged, error) {
+	nothing := decoy(t.ID)
+	if _, err := s.components.Get(ctx, nothing); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Tagged{}, err
+	}
+	docs, err := s.engine.GetMany(ctx, []store.Ref{s.assets.Ref(nothing), s.rights.Ref(tagRightsID(v.User, t.Provider))})
+	if err != nil {
+		return Tagged{}, err
+	}
+	var granted *TagRights
+	if docs[1].Ver > 0 {
+		if granted, err = s.rights.Decode(docs[1]); err != nil {
+			return Tagged{}, err
+		}
+	}
+	may := permittedTags(v, t.Provider, t.Customer, granted)
+	if !may.Has(SeeTags) {
+		return Tagged{}, ErrNotFound
+	}
+	return Tagged{Tag: t, May: may}, nil
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/tagging"
 )
 
 // Service answers for assets, components, appointments, tags and grants.
@@ -26,12 +28,17 @@ type Service struct {
 	blockRates   store.Collection[blockRate]
 	heads        store.Collection[accessHead]
 	doors        store.Collection[Door]
+	intakes      store.Collection[intake]
 	people       *identity.Directory
 	wake         func()
 	changed      broadcast
+	sequencing   chan struct{} // held by the one who gives versions, see [Service.sequence]
+	log          *slog.Logger
 	now          func() time.Time
 	random       io.Reader
 	labelURL     string
+	own          tagging.Config
+	zone         *time.Location
 }
 
 // Options are the parts that a Service is built from. Random is the source of label codes and ids (SEC-4); LabelURL is the public
@@ -42,14 +49,26 @@ type Options struct {
 	Now      func() time.Time
 	Random   io.Reader
 	LabelURL string
+	// Hosts are those of our printed codes, LabelURL's and its aliases, as "scan.example.com".
+	Hosts []string
+	// Zone is where the last day of a tag ends; nil means UTC.
+	Zone *time.Location
 	// Wake is called after each commit that left a notice in a tag; nil for none.
 	Wake func()
+	// Logger takes blocks, reactivations and acknowledgements by hand (SEC-92); nil means none.
+	Logger *slog.Logger
 }
 
 // New returns the service over an engine whose schema holds [Specs].
 func New(o Options) *Service {
 	if o.Wake == nil {
 		o.Wake = func() {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
 	}
 	return &Service{
 		engine:       o.Engine,
@@ -65,11 +84,16 @@ func New(o Options) *Service {
 		blockRates:   store.In[blockRate](o.Engine, "block_rates"),
 		heads:        store.In[accessHead](o.Engine, "access_heads"),
 		doors:        store.In[Door](o.Engine, "doors"),
+		intakes:      store.In[intake](o.Engine, "tag_intakes"),
 		people:       o.People,
 		wake:         o.Wake,
+		sequencing:   make(chan struct{}, 1),
+		log:          o.Logger,
 		now:          o.Now,
 		random:       o.Random,
 		labelURL:     o.LabelURL,
+		own:          tagging.Config{OwnHosts: o.Hosts},
+		zone:         o.Zone,
 	}
 }
 
@@ -90,6 +114,7 @@ func Specs() []store.Spec {
 		{Name: "tag_settings"},
 		{Name: "block_rates"},
 		{Name: "access_heads"},
+		{Name: "tag_intakes"},
 		{Name: "doors", Indexes: []store.Index{{Name: "provider", Fields: []string{"provider"}}}},
 	}
 }

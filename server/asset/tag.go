@@ -34,10 +34,14 @@ type Tag struct {
 	// Replaces and ReplacedBy link the tags of a replacement.
 	Replaces   string `json:"replaces,omitempty"`
 	ReplacedBy string `json:"replaced_by,omitempty"`
-	// Listed is the version of the provider's access list that brought the last block or reactivation: 0 for a tag that was never
-	// on it, [listPending] for one that waits for its number. Proofs are what controllers made of it.
-	Listed int64   `json:"listed"`
-	Proofs []Proof `json:"proofs,omitempty"`
+	// Listed is the version of the provider's access list that brought the last change for doors: 0 for a tag that was never on it,
+	// [listPending] for one that waits for its number. Change counts those changes, ListedAt is when the last one was made, and Barred
+	// what it was: doors refuse the tag, or let it pass again. Proofs are what controllers made of it.
+	Listed   int64      `json:"listed"`
+	Change   int64      `json:"change,omitempty"`
+	ListedAt store.Time `json:"listed_at"`
+	Barred   bool       `json:"barred,omitempty"`
+	Proofs   []Proof    `json:"proofs,omitempty"`
 	// Request is the number of the request that documents the last block (B-16).
 	Request string `json:"request,omitempty"`
 	outbox.Box
@@ -63,14 +67,6 @@ type TagEvent struct {
 	Note string       `json:"note,omitempty"`
 }
 
-// Holder is who was given an access tag.
-type Holder struct {
-	Tenant  string     `json:"tenant,omitempty"`  // person
-	Company string     `json:"company,omitempty"` //
-	Unit    string     `json:"unit,omitempty"`    // flat, floor, room
-	Issued  store.Time `json:"issued"`
-}
-
 // listPending is the Listed of a tag whose change waits for its version, see [Service.AccessList].
 const listPending = -1
 
@@ -79,14 +75,18 @@ const maxHistory = 200
 
 func tagSpec() store.Spec {
 	return store.Spec{Name: "tags", Indexes: []store.Index{
-		{Name: "provider", Fields: []string{"provider", "kind", "updated"}},
+		{Name: "provider", Fields: []string{"provider", "updated"}},
+		{Name: "kind", Fields: []string{"provider", "kind", "updated"}},
+		{Name: "state", Fields: []string{"provider", "kind", "state", "updated"}},
 		{Name: "customer", Fields: []string{"customer", "provider", "updated"}},
 		{Name: "component", Fields: []string{"component"}},
 		{Name: "key", Fields: []string{"keys"}, Multi: true},
 		{Name: "word", Fields: []string{"words"}, Multi: true},
 		{Name: "listed", Fields: []string{"provider", "listed"}},
+		{Name: "customer_listed", Fields: []string{"provider", "customer", "listed"}},
 		{Name: "seen", Fields: []string{"provider", "kind", "state", "seen"}},
-		{Name: "expires", Fields: []string{"expires"}},
+		{Name: "unseen", Fields: []string{"customer", "provider", "state", "seen"}},
+		{Name: "expires", Fields: []string{"kind", "state", "expires"}},
 		outbox.Index(),
 	}}
 }
@@ -106,6 +106,9 @@ func (t *Tag) add(step tagging.Step, v identity.Viewer, at store.Time, note stri
 
 // Code is the id as a code.
 func (t *Tag) Code() tagging.Code { return tagging.Code(t.ID) }
+
+// Gone reports whether the tag ended for good: it was retired or replaced.
+func (t *Tag) Gone() bool { return t.State == tagging.Retired || t.State == tagging.Replaced }
 
 // Live reports whether scanning the tag leads to what it is bound to: a damaged label still does.
 func (t *Tag) Live() bool { return t.State == tagging.Bound || t.State == tagging.Damaged }

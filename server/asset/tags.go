@@ -125,18 +125,15 @@ func (s *Service) mintFor(ctx context.Context, v identity.Viewer, c *Component) 
 	return code, nil
 }
 
-// labelOf returns the live label that a component carries, or nil.
+// labelOf returns the live label of ours that a component carries, or nil.
 func (s *Service) labelOf(ctx context.Context, component string) (*Tag, error) {
-	tags, _, err := s.tags.Find(ctx, store.Query{Index: "component", Eq: []any{component}, Limit: 20})
-	if err != nil {
-		return nil, err
-	}
+	tags, err := s.componentTags(ctx, component)
 	for _, t := range tags {
-		if t.Value.Kind == Label && t.Value.State == tagging.Bound {
-			return t.Value, nil
+		if !t.Foreign && t.State == tagging.Bound {
+			return t, nil
 		}
 	}
-	return nil, nil
+	return nil, err
 }
 
 // LabelsByCode returns existing labels of the viewer's provider, for printing again. An unknown or foreign code is ErrNotFound.
@@ -195,8 +192,10 @@ func (s *Service) MarkPrinted(ctx context.Context, v identity.Viewer, labels []P
 // Bind ties a blank label to a component of the same provider. Binding it again to the same component changes nothing; to
 // another one is ErrBound, because the sticker is on the first.
 func (s *Service) Bind(ctx context.Context, v identity.Viewer, code tagging.Code, component string) (*Tag, error) {
-	if _, err := s.staffTag(ctx, v, code); err != nil {
+	if t, err := s.staffTag(ctx, v, code); err != nil {
 		return nil, err
+	} else if t.Kind != Label {
+		return nil, ErrNotFound
 	}
 	c, err := s.components.Get(ctx, component)
 	if err != nil {
@@ -233,20 +232,4 @@ func (s *Service) staffTag(ctx context.Context, v identity.Viewer, code tagging.
 		return nil, ErrNotFound
 	}
 	return t, nil
-}
-
-// Tags lists the tags of the viewer's provider, latest change first.
-func (s *Service) Tags(ctx context.Context, v identity.Viewer, after string, limit int) ([]*Tag, string, error) {
-	if !v.ActsAsStaff() {
-		return nil, "", ErrNotAllowed
-	}
-	items, next, err := s.tags.Find(ctx, store.Query{Index: "provider", Eq: []any{v.Provider}, Desc: true, After: after, Limit: limit})
-	if err != nil {
-		return nil, "", err
-	}
-	out := make([]*Tag, len(items))
-	for i, it := range items {
-		out[i] = it.Value
-	}
-	return out, next, nil
 }

@@ -77,7 +77,7 @@ func TestMint(t *testing.T) {
 			if _, err := w.PrintSheet(ctx, v, asset.SheetOrder{Stock: "L6009", Count: 1}); !errors.Is(err, asset.ErrNotAllowed) {
 				t.Errorf("sheet by %+v: %v", v, err)
 			}
-			if _, _, err := w.Tags(ctx, v, "", 10); !errors.Is(err, asset.ErrNotAllowed) {
+			if _, _, err := w.FindTags(ctx, v, asset.TagFilter{}, "", 10); !errors.Is(err, asset.ErrNotAllowed) {
 				t.Errorf("tags by %+v: %v", v, err)
 			}
 		}

@@ -6,10 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/internal/store/sqlite"
+	"github.com/tagwerk/tagwerk/server/locale"
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
@@ -22,6 +25,8 @@ type world struct {
 	*asset.Service
 	t      testing.TB
 	engine store.Engine
+	people *identity.Directory
+	clock  time.Time
 	tags   store.Collection[asset.Tag]
 	grants store.Collection[asset.Grant]
 }
@@ -37,14 +42,51 @@ func newWorld(t testing.TB) *world {
 			t.Error(err)
 		}
 	})
-	if err := engine.Ensure(t.Context(), store.Schema{Version: 1, Collections: asset.Specs()}); err != nil {
+	if err := engine.Ensure(t.Context(), store.Schema{Version: 1, Collections: append(asset.Specs(), identity.Specs()...)}); err != nil {
 		t.Fatal(err)
 	}
-	return &world{
-		Service: asset.New(asset.Options{Engine: engine, Now: func() time.Time { return today }, Random: rand.Reader, LabelURL: "https://scan.example.com"}),
-		t:       t, engine: engine,
-		tags: store.In[asset.Tag](engine, "tags"), grants: store.In[asset.Grant](engine, "grants"),
+	w := &world{t: t, engine: engine, clock: today, tags: store.In[asset.Tag](engine, "tags"), grants: store.In[asset.Grant](engine, "grants")}
+	now := func() time.Time { return w.clock }
+	people, err := identity.New(identity.Options{Engine: engine, Now: now, Key: [32]byte{1},
+		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
+	w.people = must(t, people, err)
+	w.Service = asset.New(asset.Options{Engine: engine, People: people, Now: now, Random: rand.Reader,
+		LabelURL: "https://scan.example.com", Hosts: []string{"scan.example.com", "old.example.net"}, Zone: stockholm})
+	return w
+}
+
+// stockholm is where the days of the tests' installation end.
+var stockholm = time.FixedZone("Europe/Stockholm", 3600)
+
+// companies puts in the providers nord and syd, and the customers hafen of both and speicher of nord alone.
+func (w *world) companies() {
+	w.t.Helper()
+	for _, id := range []string{"nord", "syd"} {
+		p, err := w.people.PutProvider(w.t.Context(), identity.Provider{ID: id, Company: id, Locale: locale.German})
+		must(w.t, p, err)
 	}
+	for _, c := range []identity.Customer{
+		{ID: "hafen", Name: "Hafen eG", Number: "4711", Providers: []string{"nord", "syd"}},
+		{ID: "speicher", Name: "Speicher AB", Number: "4712", Providers: []string{"nord"}},
+	} {
+		c, err := w.people.PutCustomer(w.t.Context(), c)
+		must(w.t, c, err)
+	}
+}
+
+// user adds a user of a customer who can sign in.
+func (w *world) user(name, customer string) identity.Viewer {
+	w.t.Helper()
+	p, err := w.people.AddPerson(w.t.Context(), identity.NewPerson{Email: name + "@" + customer + ".example", Name: name,
+		Role: identity.Master, Customer: customer, Locale: locale.Swedish}, "Kran nie ohne Haken!")
+	return identity.ViewerFor(must(w.t, p, err))
+}
+
+// fob enrols a fob of a customer.
+func (w *world) fob(number, customer string, holder *asset.Holder) *asset.Tag {
+	w.t.Helper()
+	t, err := w.Enrol(w.t.Context(), staffOf("nord"), asset.Enrolment{Number: number, Customer: customer, Holder: holder})
+	return must(w.t, t, err)
 }
 
 func staffOf(provider string) identity.Viewer {

@@ -86,7 +86,7 @@ func newWorld(t *testing.T) *world {
 		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
 	w.people = must(t, people, err)
 	w.blobs = store.NewBlobs(engine, w.clock, rand.Reader)
-	w.assets = asset.New(asset.Options{Engine: engine, Now: w.clock, Random: rand.Reader, LabelURL: "https://scan.example.com"})
+	w.assets = asset.New(asset.Options{Engine: engine, People: people, Now: w.clock, Random: rand.Reader, LabelURL: "https://scan.example.com"})
 	w.requests = store.In[desk.Request](engine, "requests")
 	w.Service = desk.New(desk.Options{Engine: engine, Assets: w.assets, People: people, Blobs: w.blobs, Pictures: picture.NewReader(2),
 		Now: w.clock, Random: rand.Reader, Wake: func() { w.wake() }})

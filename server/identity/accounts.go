@@ -145,6 +145,22 @@ func (d *Directory) byLogin(ctx context.Context, login string) (Person, error) {
 	return *it.Value, nil
 }
 
+// UserServed returns the account of an active user of a customer that the viewer's provider serves, to its staff; everybody else is
+// store.ErrNotFound, whether there or not (SEC-15, SEC-16).
+func (d *Directory) UserServed(ctx context.Context, v Viewer, id string) (Account, error) {
+	p, err := d.people.Get(ctx, id)
+	if err != nil {
+		return Account{}, err
+	}
+	if !p.Active || p.Role.Staff() || !v.ActsAsStaff() {
+		return Account{}, store.ErrNotFound
+	}
+	if _, err := d.Customer(ctx, v, p.Customer); err != nil {
+		return Account{}, err
+	}
+	return p.Account(), nil
+}
+
 // StaffOf returns the active staff of a provider, for alerts.
 func (d *Directory) StaffOf(ctx context.Context, provider string) ([]Person, error) {
 	return d.activeOf(ctx, "provider", provider)

@@ -90,9 +90,9 @@ func TestStaffLabels(t *testing.T) {
 	})
 }
 
-func (w *world) tags(t *testing.T) []*asset.Tag {
+func (w *world) tags(t *testing.T) []asset.TagView {
 	t.Helper()
-	list, _, err := w.app.Assets.Tags(t.Context(), w.viewer(t, "dispo@"), "", 200)
+	list, _, err := w.app.Assets.FindTags(t.Context(), w.viewer(t, "dispo@"), asset.TagFilter{}, "", 200)
 	if err != nil {
 		t.Fatal(err)
 	}
