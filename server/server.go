@@ -151,7 +151,16 @@ func (a *App) domain(rt Runtime, key [32]byte, catalogue *locale.Catalogue, pict
 		return err
 	}
 	a.blobs = store.NewBlobs(a.engine, a.now, rand.Reader)
-	a.Assets = asset.New(asset.Options{Engine: a.engine, Now: a.now, Random: rand.Reader, LabelURL: a.Config.PublicURL})
+	hosts, _, err := a.hosts()
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(a.Config.TimeZone)
+	if err != nil {
+		return err
+	}
+	a.Assets = asset.New(asset.Options{Engine: a.engine, People: a.People, Now: a.now, Random: rand.Reader,
+		LabelURL: a.Config.PublicURL, Hosts: hosts, Zone: zone})
 	a.worker = &notify.Worker{People: a.People, Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log}
 	a.Desk = desk.New(desk.Options{Engine: a.engine, Assets: a.Assets, People: a.People, Blobs: a.blobs,
 		Pictures: pictures, Now: a.now, Random: rand.Reader, Wake: a.worker.Wake})
@@ -173,18 +182,26 @@ func (a *App) outwards(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, photos *tagging.PhotoReader) error {
+// hosts are those that printed codes may name, and the providers of the aliases among them.
+func (a *App) hosts() (all []string, aliases map[string]string, err error) {
 	public, err := url.Parse(a.Config.PublicURL)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	aliases, err := a.Config.aliases()
+	if aliases, err = a.Config.aliases(); err != nil {
+		return nil, nil, err
+	}
+	all = []string{strings.ToLower(public.Host)}
+	for host := range aliases {
+		all = append(all, host)
+	}
+	return all, aliases, nil
+}
+
+func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, photos *tagging.PhotoReader) error {
+	hosts, aliases, err := a.hosts()
 	if err != nil {
 		return err
-	}
-	hosts := []string{strings.ToLower(public.Host)}
-	for host := range aliases {
-		hosts = append(hosts, host)
 	}
 	a.Scan = scan.New(scan.Options{Assets: a.Assets, Desk: a.Desk, People: a.People, Hosts: hosts, Contacts: aliases, Contact: a.Config.Contact})
 	zone, err := time.LoadLocation(a.Config.TimeZone)
