@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
 	must(t, people, err)
 	w := &world{t: t, tags: store.In[asset.Tag](engine, "tags")}
-	w.assets = asset.New(asset.Options{Engine: engine, Now: now, Random: rand.Reader, LabelURL: "https://" + host})
+	w.assets = asset.New(asset.Options{Engine: engine, People: people, Now: now, Random: rand.Reader, LabelURL: "https://" + host})
 	w.desk = desk.New(desk.Options{Engine: engine, Assets: w.assets, People: people, Blobs: store.NewBlobs(engine, now, rand.Reader),
 		Pictures: picture.NewReader(1), Now: now, Random: rand.Reader})
 

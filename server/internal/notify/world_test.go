@@ -138,7 +138,7 @@ func newWorld(t *testing.T, wrap ...func(store.Engine) store.Engine) *world {
 	people, err := identity.New(identity.Options{Engine: w.engine, Now: w.clock, Key: [32]byte{1},
 		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
 	w.people = must(t, people, err)
-	assets := asset.New(asset.Options{Engine: w.engine, Now: w.clock, Random: rand.Reader, LabelURL: "https://scan.example.com"})
+	assets := asset.New(asset.Options{Engine: w.engine, People: people, Now: w.clock, Random: rand.Reader, LabelURL: "https://scan.example.com"})
 	w.requests = store.In[desk.Request](w.engine, "requests")
 	w.Worker = w.worker(w.push)
 	w.desk = desk.New(desk.Options{Engine: w.engine, Assets: assets, People: people, Blobs: store.NewBlobs(w.engine, w.clock, rand.Reader),
