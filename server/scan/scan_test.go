@@ -357,7 +357,7 @@ func TestFieldPolicy(t *testing.T) {
 		})
 	}
 	w.grant(asset.AllPermissions)
-	for state, shown := range map[tagging.State]string{tagging.Damaged: "active", tagging.Blocked: "blocked", tagging.Replaced: "replaced", tagging.Retired: "retired"} {
+	for state, shown := range map[tagging.State]string{tagging.Blocked: "blocked", tagging.Replaced: "replaced", tagging.Retired: "retired"} {
 		t.Run("SEC-1 X-2 label "+string(state), func(t *testing.T) {
 			tag, err := w.tags.Update(ctx, string(w.code), func(tag *asset.Tag) error { tag.State = state; return nil })
 			must(t, tag, err)
@@ -372,6 +372,15 @@ func TestFieldPolicy(t *testing.T) {
 			}
 		})
 	}
+	t.Run("X-5 a damaged label still leads to its component", func(t *testing.T) {
+		tag, err := w.tags.Update(ctx, string(w.code), func(tag *asset.Tag) error { tag.State = tagging.Damaged; return nil })
+		must(t, tag, err)
+		for _, v := range []identity.Viewer{w.nord, w.lars} {
+			if a, err := w.Code(ctx, v, host, w.code); err != nil || !a.Granted || a.Tag.State != "active" || a.Component == nil {
+				t.Errorf("%+v, %v", a.Tag, err)
+			}
+		}
+	})
 	t.Run("F-30 no released type, no report", func(t *testing.T) {
 		_, _, code := w.labelled(w.syd)
 		a, err := w.Code(ctx, w.syd, host, code)
