@@ -68,9 +68,6 @@ func (r *blockRate) unusual(now store.Time, customer string, tags int) bool {
 	return hour >= blocksAnHour || customer != "" && n > usualFew && usualShare*n > tags
 }
 
-// errUnusual ends an attempt to count a block that needs proof first.
-var errUnusual = errors.New("asset: unusually many blocks")
-
 // countBlock notes that the viewer is about to block a tag, before it is done, so that attempts at the same time are all counted. It
 // reports whether that is unusually much; then identity.ErrProofNeeded is the answer without fresh proof, and nothing is counted.
 func (s *Service) countBlock(ctx context.Context, v identity.Viewer, t *Tag) (unusual bool, err error) {
@@ -83,31 +80,36 @@ func (s *Service) countBlock(ctx context.Context, v identity.Viewer, t *Tag) (un
 	if err != nil {
 		return false, err
 	}
-	count := func(r *blockRate) error {
-		r.forget(now)
-		if !unusual && r.unusual(now, t.Customer, tags) {
-			return errUnusual
-		}
-		r.Blocks = append(r.Blocks, ratedBlock{At: now, Customer: t.Customer})
-		return nil
-	}
 	for {
-		_, err := s.blockRates.Update(ctx, id, count)
-		if errors.Is(err, store.ErrNotFound) {
-			first := &blockRate{}
-			if err = count(first); err == nil {
-				err = s.blockRates.Insert(ctx, id, first)
+		counted, err := s.rate(ctx, id, func(r *blockRate) bool {
+			r.forget(now) // stored in any case, so that times of a clock that was ahead do not stay ahead
+			if !unusual && r.unusual(now, t.Customer, tags) {
+				return false
 			}
-			if store.IsDuplicate(err, "id") {
-				continue
-			}
-		}
-		if !errors.Is(err, errUnusual) {
+			r.Blocks = append(r.Blocks, ratedBlock{At: now, Customer: t.Customer})
+			return true
+		})
+		if err != nil || counted {
 			return unusual, err
 		}
 		unusual = true
 		if err := s.people.ProvedRecently(ctx, v); err != nil {
 			return true, err
+		}
+	}
+}
+
+// rate changes the record of an account, which is made at the first time, and returns what change does.
+func (s *Service) rate(ctx context.Context, account string, change func(*blockRate) bool) (counted bool, err error) {
+	for {
+		_, err := s.blockRates.Update(ctx, account, func(r *blockRate) error { counted = change(r); return nil })
+		if !errors.Is(err, store.ErrNotFound) {
+			return counted, err
+		}
+		first := &blockRate{}
+		counted = change(first)
+		if err := s.blockRates.Insert(ctx, account, first); !store.IsDuplicate(err, "id") {
+			return counted, err
 		}
 	}
 }
