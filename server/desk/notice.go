@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
@@ -17,10 +18,28 @@ const (
 	Answered      outbox.Event = "answered"       // by staff, to reporter and followers
 	StatusChanged outbox.Event = "status_changed" // by staff, to reporter and followers
 	Replied       outbox.Event = "replied"        // by the customer, to the staff
+
+	TagsBlocked         outbox.Event = "tag_blocked"          // to staff, Masters and those who may block (B-16)
+	BlockAlarm          outbox.Event = "block_alarm"          // to staff: an account blocks unusually much (SEC-9)
+	ReactivationAsked   outbox.Event = "reactivation_asked"   // to staff
+	ReactivationRefused outbox.Event = "reactivation_refused" // to reporter and followers
+	TagReactivated      outbox.Event = "tag_reactivated"      // to staff, reporter, followers and all Masters (SEC-8)
 )
 
-// toStaff reports who is told of an event: the provider's staff, or the reporter and the followers.
-func toStaff(e outbox.Event) bool { return e == Reported || e == Replied }
+// audience is who is told of an event.
+type audience struct{ staff, followers, masters, blockers bool }
+
+var audiences = map[outbox.Event]audience{
+	Reported:            {staff: true},
+	Answered:            {followers: true},
+	StatusChanged:       {followers: true},
+	Replied:             {staff: true},
+	TagsBlocked:         {staff: true, masters: true, blockers: true},
+	BlockAlarm:          {staff: true},
+	ReactivationAsked:   {staff: true},
+	ReactivationRefused: {followers: true},
+	TagReactivated:      {staff: true, followers: true, masters: true},
+}
 
 // Outbox is the worker's view of the notices in requests.
 type Outbox struct{ s *Service }
@@ -37,7 +56,7 @@ func (o Outbox) Queue() outbox.Queue[Request] {
 func (o Outbox) Message(r *Request, n outbox.Notice) outbox.Message {
 	m := outbox.Message{
 		Kind: "request_" + string(n.Event), Key: string(n.Event), Args: map[string]string{"Number": r.Number},
-		Ref: r.Number, Path: "/requests/" + url.PathEscape(r.Number), Urgent: n.Event == Reported,
+		Ref: r.Number, Path: "/requests/" + url.PathEscape(r.Number), Urgent: n.Event == Reported || n.Event == BlockAlarm,
 	}
 	if n.Status != "" {
 		m.Words = map[string]string{"Status": "status." + n.Status}
@@ -45,50 +64,73 @@ func (o Outbox) Message(r *Request, n outbox.Notice) outbox.Message {
 	return m
 }
 
-// Recipients are the people whom a notice is for, with their rights checked now (SEC-21): staff of the provider, or reporter and
-// followers who may still see the request; never the one who caused it, and nobody who was deactivated.
+// Recipients are the people whom a notice is for, with their rights checked now (SEC-21): never the one who caused it, and nobody who
+// was deactivated. Master users hear of what is done to their tags without a right to see them; of a reactivation also the one who did
+// it, since whoever took over an account acts in that name (SEC-8).
 func (o Outbox) Recipients(ctx context.Context, r *Request, n outbox.Notice) ([]identity.Person, error) {
-	people, err := o.s.meant(ctx, r, n.Event)
+	to := audiences[n.Event]
+	people, err := o.s.meant(ctx, r, to)
 	if err != nil {
 		return nil, err
 	}
 	var out []identity.Person
 	for _, p := range people {
-		if p.ID == n.By || !p.Active {
+		if !p.Active || slices.ContainsFunc(out, func(told identity.Person) bool { return told.ID == p.ID }) {
 			continue
 		}
-		may, err := o.s.may(ctx, identity.ViewerFor(p), r)
-		if err != nil {
-			return nil, err
+		told := to.masters && p.Role == identity.Master && p.Customer == r.Customer && (p.ID != n.By || n.Event == TagReactivated)
+		if !told && p.ID != n.By {
+			may, err := o.s.may(ctx, identity.ViewerFor(p), r)
+			if err != nil {
+				return nil, err
+			}
+			told = may.see
 		}
-		if may.see {
+		if told {
 			out = append(out, p)
 		}
 	}
 	return out, nil
 }
 
-// meant are the people whom an event concerns, before their rights are looked at.
-func (s *Service) meant(ctx context.Context, r *Request, e outbox.Event) ([]identity.Person, error) {
-	if toStaff(e) {
-		return s.people.StaffOf(ctx, r.Provider)
-	}
-	var people []identity.Person
-	ids := []string{r.Reporter}
-	for _, id := range r.Followers {
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	for _, id := range ids {
-		p, err := s.people.Person(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
+// meant are the people of an audience, before their right to see the request is looked at.
+func (s *Service) meant(ctx context.Context, r *Request, to audience) (people []identity.Person, err error) {
+	if to.staff {
+		if people, err = s.people.StaffOf(ctx, r.Provider); err != nil {
 			return nil, err
 		}
-		people = append(people, p)
+	}
+	if to.followers {
+		for _, id := range append([]string{r.Reporter}, r.Followers...) {
+			p, err := s.people.Person(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			people = append(people, p)
+		}
+	}
+	if !to.masters {
+		return people, nil
+	}
+	users, err := s.people.UsersOf(ctx, r.Customer)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range users {
+		chosen := p.Role == identity.Master
+		if !chosen && to.blockers {
+			right, err := s.assets.TagRight(ctx, identity.ViewerFor(p), r.Provider, r.Customer)
+			if err != nil {
+				return nil, err
+			}
+			chosen = right.Has(asset.BlockTags)
+		}
+		if chosen {
+			people = append(people, p)
+		}
 	}
 	return people, nil
 }

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/outbox"
+	"github.com/tagwerk/tagwerk/server/locale"
 )
 
 const lease = 2 * time.Minute
@@ -43,6 +45,25 @@ func TestNotices(t *testing.T) {
 		}
 		if want := []outbox.Event{desk.Reported, desk.Replied, desk.Answered, desk.Replied}; !slices.Equal(events, want) {
 			t.Errorf("events %v, want %v", events, want)
+		}
+	})
+	t.Run("X-20 each event has its texts in each language", func(t *testing.T) {
+		catalogue, err := locale.Load()
+		must(t, catalogue, err)
+		args := map[string]string{"Number": "100001", "Status": "x"}
+		for _, e := range []outbox.Event{desk.Reported, desk.Answered, desk.StatusChanged, desk.Replied, desk.TagsBlocked, desk.BlockAlarm,
+			desk.ReactivationAsked, desk.ReactivationRefused, desk.TagReactivated} {
+			key := "push." + w.Outbox().Message(&desk.Request{}, outbox.Notice{Event: e}).Key
+			for _, l := range locale.Tags {
+				for _, k := range []string{key + ".title", key + ".body", "event." + string(e)} {
+					if text := catalogue.Text(l, k, args); text == "" || strings.ContainsAny(text, "⟦{<") {
+						t.Errorf("%s %s: %q", l, k, text)
+					}
+				}
+				if text := catalogue.Text(l, key+".body", args); !strings.Contains(text, "100001") {
+					t.Errorf("%s %s does not say the number: %q", l, key, text)
+				}
+			}
 		}
 	})
 	t.Run("X-20 SEC-83 a message has the number, and only a report is urgent", func(t *testing.T) {

@@ -17,7 +17,29 @@ import (
 type Type string
 
 // The types that can be placed.
-const FaultReport Type = "fault_report"
+const (
+	FaultReport Type = "fault_report"
+	TagBlock    Type = "tag_block" // documents that access tags were blocked or reactivated (B-16)
+)
+
+// TagAct is what a request of type TagBlock documents.
+type TagAct string
+
+// What is done to tags.
+const (
+	ActBlock      TagAct = "block"
+	ActReactivate TagAct = "reactivate"
+)
+
+// Decision is what staff made of an order to reactivate a tag that needs their approval (SEC-8).
+type Decision string
+
+// The decisions; "" stands in requests that need none.
+const (
+	Pending  Decision = "pending"
+	Approved Decision = "approved"
+	Refused  Decision = "refused"
+)
 
 // Status is how far a request is (B-5).
 type Status string
@@ -93,6 +115,8 @@ const (
 	NotChosen = "not_in_list"
 	BadText   = "bad_text"
 	OneOf     = "exactly_one"
+	TooMany   = "out_of_range"
+	Owners    = "several_owners" // tags of more than one customer or provider
 )
 
 // Request is what a customer asked for, with all that happened to it.
@@ -101,7 +125,7 @@ type Request struct {
 	Type      Type   `json:"type"`
 	Provider  string `json:"provider"`
 	Customer  string `json:"customer"`
-	Asset     string `json:"asset"`
+	Asset     string `json:"asset"`     // "" for a request about tags
 	Component string `json:"component"` // "" for the asset in general (F-29)
 	FaultType string `json:"fault_type"`
 	Severity  int    `json:"severity"` // 1 (highest) to 4, a fact of the fault type
@@ -119,7 +143,20 @@ type Request struct {
 	Created      store.Time `json:"created"`
 	Updated      store.Time `json:"updated"`
 	Rank         string     `json:"rank"` // place in the queue, see rank
+	// Tags are ids, Act what became of them or is asked for; Decision says how far an order that needs approval is.
+	Tags     []string `json:"tags"`
+	Act      TagAct   `json:"act,omitempty"`
+	Decision Decision `json:"decision,omitempty"`
+	Asked    *asked   `json:"asked,omitempty"`
+	// Alarmed is set when staff were told that the reporter blocks unusually much (SEC-9).
+	Alarmed bool `json:"alarmed,omitempty"`
 	outbox.Box
+}
+
+// asked is what Key and Content of a request become once it is decided.
+type asked struct {
+	Key     string `json:"key"`
+	Content string `json:"content"`
 }
 
 // Entry is one step of a thread: a message, or a change of status.

@@ -71,6 +71,7 @@ func Specs() []store.Spec {
 			{Name: "customer", Fields: []string{"customer", "updated"}},
 			{Name: "component", Fields: []string{"component", "open", "created"}},
 			{Name: "asset", Fields: []string{"asset", "rank"}},
+			{Name: "tag", Fields: []string{"tags"}, Multi: true},
 			outbox.Index(),
 			{Name: "provider_notice", Fields: []string{"provider", "notice_due"}},
 		}},
@@ -139,15 +140,16 @@ type rights struct {
 }
 
 // may is the policy of this package. Staff of the provider may all. A fault is visible to those with the fault grant on its
-// asset, whoever reported it, and to nobody without it (requirements.md, decisions; F-28).
+// asset, whoever reported it, and to nobody without it (requirements.md, decisions; F-28). A request about tags is visible to whoever
+// placed it, and to users of its customer who may see the provider's tags (B-16).
 func (s *Service) may(ctx context.Context, v identity.Viewer, r *Request) (rights, error) {
 	switch {
-	case v.MustEnrol || v.Kind == identity.Stranger:
-		return rights{}, nil
 	case v.StaffOf(r.Provider):
 		return rights{see: true, write: true, work: true}, nil
-	case v.Kind == identity.Staff:
+	case v.MustEnrol || v.Kind != identity.CustomerUser:
 		return rights{}, nil
+	case r.Type == TagBlock:
+		return s.mayTags(ctx, v, r)
 	}
 	a, err := s.assets.Access(ctx, v, r.Asset)
 	if errors.Is(err, asset.ErrNotFound) {
@@ -157,6 +159,21 @@ func (s *Service) may(ctx context.Context, v identity.Viewer, r *Request) (right
 		return rights{}, err
 	}
 	granted := a.May.Has(asset.Faults)
+	return rights{see: granted, write: granted}, nil
+}
+
+func (s *Service) mayTags(ctx context.Context, v identity.Viewer, r *Request) (rights, error) {
+	if r.Customer == "" || v.Customer != r.Customer {
+		return rights{}, nil
+	}
+	if r.Reporter == v.User {
+		return rights{see: true, write: true}, nil
+	}
+	right, err := s.assets.TagRight(ctx, v, r.Provider, r.Customer)
+	if err != nil {
+		return rights{}, err
+	}
+	granted := right.Has(asset.SeeTags)
 	return rights{see: granted, write: granted}, nil
 }
 

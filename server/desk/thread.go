@@ -126,7 +126,8 @@ func (s *Service) SetStatus(ctx context.Context, v identity.Viewer, number strin
 			return ErrNotAllowed
 		case r.Status == to:
 			return nil
-		case !r.Status.mayBecome(to):
+		case !r.Status.mayBecome(to) || r.Type == TagBlock && (to == Done || !r.Open):
+			// What was done to a tag is documented for good, and what waits for a decision ends with it.
 			return ErrStatus
 		case len(r.Thread) >= 2*MaxMessages:
 			return ErrThreadFull
@@ -211,7 +212,7 @@ func (s *Service) OpenFaults(ctx context.Context, v identity.Viewer, a asset.Acc
 // list answers one page of a query with the requests that the viewer may see. It reads on until the page is full or the query
 // ends, but not without bound: a page may come back short with a cursor.
 func (s *Service) list(ctx context.Context, v identity.Viewer, q store.Query, keep func(*Request) bool) ([]View, string, error) {
-	if v.Kind == identity.Stranger || v.MustEnrol {
+	if !v.SignedIn() || v.MustEnrol {
 		return nil, "", ErrNotAllowed
 	}
 	var out []View

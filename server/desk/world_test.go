@@ -65,11 +65,16 @@ func must[T any](t testing.TB, v T, err error) T {
 	return v
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld opens the store; wrap, if there is one, stands between it and the domain.
+func newWorld(t *testing.T, wrap ...func(store.Engine) store.Engine) *world {
 	t.Helper()
 	ctx := t.Context()
-	engine, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), CacheBytes: 4 << 20})
-	w := &world{t: t, engine: must(t, engine, err), now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), wake: func() {}}
+	opened, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), CacheBytes: 4 << 20})
+	engine := store.Engine(must(t, opened, err))
+	for _, f := range wrap {
+		engine = f(engine)
+	}
+	w := &world{t: t, engine: engine, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), wake: func() {}}
 	t.Cleanup(func() {
 		if err := engine.Close(); err != nil {
 			t.Error(err)
