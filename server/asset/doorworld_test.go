@@ -14,6 +14,7 @@ import (
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/internal/outbox"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/locale"
 )
@@ -195,3 +196,6 @@ func (f full) Replace(ctx context.Context, collection, id string, body []byte, v
 	}
 	return f.Engine.Replace(ctx, collection, id, body, ver)
 }
+
+// emptyBox is that of a document without notices.
+func (w *doorWorld) emptyBox() outbox.Box { return outbox.New() }
