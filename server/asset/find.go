@@ -199,6 +199,9 @@ func (s *Service) ExportTags(ctx context.Context, v identity.Viewer, f TagFilter
 	// A tag that changes moves to the end, where it is met again and not missed.
 	q.Desc = false
 	given := map[string]bool{}
+	defer func() {
+		s.log.InfoContext(ctx, "tags exported", "action", "export tags", "person", v.User, "provider", v.Provider, "customer", v.Customer, "tags", len(given))
+	}()
 	for {
 		page, next, err := s.findTags(ctx, v, q, passes, MaxTags)
 		if err != nil {

@@ -72,6 +72,7 @@ type search struct {
 	providers []string
 	gone      bool   // those that were retired or replaced too, if no other one fits
 	but       string // id of a tag that is left out
+	most      int    // how many to list, 0 for MaxMatches
 }
 
 // MatchNumber finds the access tags that a number in any form fits (standards.md 2.5, 2.6), also by the code on a tag's card. Tags
@@ -141,11 +142,14 @@ func (s *Service) matchOwn(ctx context.Context, v identity.Viewer, kind TagKind,
 
 // match looks up each key that the reading's candidates share with the tags that they fit, and stops when more fit than are listed.
 func (s *Service) match(ctx context.Context, v identity.Viewer, in search, r tagging.Reading) (NumberMatch, error) {
+	if in.most == 0 {
+		in.most = MaxMatches
+	}
 	var living, gone []TagView
 	seen := map[string]bool{}
-	more := false
+	more, read := false, 0
 	for _, key := range in.keys(r) {
-		q := store.Query{Index: "key", Eq: []any{key}, Limit: MaxMatches + 1}
+		q := store.Query{Index: "key", Eq: []any{key}, Limit: min(in.most+1, store.MaxPage)}
 		for !more {
 			items, next, err := s.tags.Find(ctx, q)
 			if err != nil {
@@ -168,16 +172,17 @@ func (s *Service) match(ctx context.Context, v identity.Viewer, in search, r tag
 					living = append(living, view)
 				}
 			}
+			read += len(items)
+			more = len(living) > in.most || read >= maxMatchReads
 			if q.After = next; next == "" {
 				break
 			}
-			more = len(living) > MaxMatches || len(seen) >= maxMatchReads
 		}
 	}
 	if len(living) == 0 {
 		living = gone
 	}
-	m := decide(in.kind, r, living)
+	m := decide(in, r, living)
 	m.More = m.More || more
 	return m, nil
 }
@@ -203,10 +208,10 @@ func (in search) keys(r tagging.Reading) []string {
 
 // decide says what follows from the tags that were found: for access tags what [tagging.Match] says, for foreign codes one if they
 // are all on one component.
-func decide(kind TagKind, r tagging.Reading, found []TagView) NumberMatch {
+func decide(in search, r tagging.Reading, found []TagView) NumberMatch {
 	m := NumberMatch{Reading: r, Decision: tagging.DecideNone}
 	slices.SortFunc(found, func(a, b TagView) int { return strings.Compare(a.ID, b.ID) })
-	if kind == AccessTag {
+	if in.kind == AccessTag {
 		known := make([]tagging.KnownTag, len(found))
 		for i, t := range found {
 			known[i] = tagging.KnownTag{ID: t.ID, Readings: t.Readings}
@@ -225,8 +230,8 @@ func decide(kind TagKind, r tagging.Reading, found []TagView) NumberMatch {
 			}
 		}
 	}
-	if len(m.Tags) > MaxMatches {
-		m.Tags, m.More = m.Tags[:MaxMatches], true
+	if len(m.Tags) > in.most {
+		m.Tags, m.More = m.Tags[:in.most], true
 	}
 	return m
 }

@@ -1,6 +1,7 @@
 package asset
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -8,8 +9,8 @@ import (
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
-// ReadingError says why a number cannot be taken: Flag is a flag of [tagging.Reading] without its value, "no_number" or
-// "not_unique_enough".
+// ReadingError says why a number cannot be taken: Flag is a flag of [tagging.Reading] without its value, "no_number",
+// "not_unique_enough" or "rounded" (a spreadsheet left but its first digits).
 type ReadingError struct{ Flag string }
 
 // Error names the flag.
@@ -45,6 +46,9 @@ func readNumber(text, hint string, own tagging.Config) (number, error) {
 		return number{}, err
 	}
 	n := number{text: text, hint: hint, reading: tagging.ParseTag(text, hint)}
+	if rounded.MatchString(text) {
+		return number{}, &ReadingError{"rounded"}
+	}
 	for _, flag := range []string{"parity_error", "inconsistent"} {
 		if n.reading.Has(flag) {
 			return number{}, &ReadingError{flag}
@@ -66,6 +70,9 @@ func readNumber(text, hint string, own tagging.Config) (number, error) {
 	n.warnings = remarks(r)
 	return n, nil
 }
+
+// rounded is a long number as spreadsheets spoil it: 6.44817E+10.
+var rounded = regexp.MustCompile(`^[0-9][.,][0-9]+[eE]\+[0-9]{1,2}$`)
 
 // identifies refuses what names nothing, so that the password of a Wi-Fi never comes on record (standards.md 1.6 C6).
 func identifies(r tagging.Reading) error {
