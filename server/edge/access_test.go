@@ -30,6 +30,7 @@ func TestAccess(t *testing.T) {
 	routes := map[string]edge.Access{
 		"public": declare(edge.Public), "signedin": declare(edge.SignedIn), "customer": declare(edge.Customer),
 		"staff": declare(edge.Staff), "admin": declare(edge.Staff, identity.Admin), "enrol": enrolment,
+		"door": declare(edge.Controller),
 	}
 	s := start(t, nil, func(s *edge.Server) {
 		for name, access := range routes {
@@ -39,11 +40,12 @@ func TestAccess(t *testing.T) {
 		}
 	})
 	want := map[string]map[string]int{ // viewer, route
-		"":       {"public": 200, "signedin": 401, "customer": 401, "staff": 401, "admin": 401, "enrol": 401},
-		"tech":   {"public": 200, "signedin": 200, "customer": 403, "staff": 200, "admin": 403, "enrol": 200},
-		"admin":  {"public": 200, "signedin": 200, "customer": 403, "staff": 200, "admin": 200, "enrol": 200},
-		"master": {"public": 200, "signedin": 200, "customer": 200, "staff": 403, "admin": 403, "enrol": 200},
-		"enrol":  {"public": 403, "signedin": 403, "customer": 403, "staff": 403, "admin": 403, "enrol": 200},
+		"":       {"public": 200, "signedin": 401, "customer": 401, "staff": 401, "admin": 401, "enrol": 401, "door": 401},
+		"tech":   {"public": 200, "signedin": 200, "customer": 403, "staff": 200, "admin": 403, "enrol": 200, "door": 401},
+		"admin":  {"public": 200, "signedin": 200, "customer": 403, "staff": 200, "admin": 200, "enrol": 200, "door": 401},
+		"master": {"public": 200, "signedin": 200, "customer": 200, "staff": 403, "admin": 403, "enrol": 200, "door": 401},
+		"enrol":  {"public": 403, "signedin": 403, "customer": 403, "staff": 403, "admin": 403, "enrol": 200, "door": 403},
+		"gate":   {"public": 200, "signedin": 401, "customer": 401, "staff": 401, "admin": 401, "enrol": 401, "door": 200},
 	}
 	for viewer, row := range want {
 		for route, status := range row {
@@ -73,6 +75,19 @@ func TestAccess(t *testing.T) {
 		}
 		if a := s.do(t, "GET", "/signedin", "", "Authorization: Bearer tech"); a.StatusCode != 401 {
 			t.Errorf("page with token: %d", a.StatusCode)
+		}
+	})
+	t.Run("SEC-42 a controller's key makes a stranger of public routes and opens nothing for people", func(t *testing.T) {
+		if a := s.do(t, "GET", "/v1/public", "", "Authorization: Bearer gate"); a.StatusCode != 200 || a.body != "en" {
+			t.Errorf("public: %d %q", a.StatusCode, a.body)
+		}
+		for _, route := range []string{"signedin", "customer", "staff", "admin", "enrol"} {
+			if code, _ := s.do(t, "GET", "/v1/"+route, "", "Authorization: Bearer gate").problem(t); code != "sign_in_required" {
+				t.Errorf("%s: %s", route, code)
+			}
+		}
+		if a := s.do(t, "GET", "/v1/door", "", "Authorization: Bearer gate"); a.StatusCode != 200 || a.body != "d-1sv" {
+			t.Errorf("its own route: %d %q", a.StatusCode, a.body)
 		}
 	})
 	t.Run("a stale cookie makes a stranger, a stale token is told", func(t *testing.T) {

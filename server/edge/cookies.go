@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"github.com/tagwerk/tagwerk/server/identity"
-	"github.com/valyala/fasthttp"
 )
 
 const (
@@ -78,6 +78,9 @@ func (s *Server) authenticate(r *Request) error {
 	}
 	if c.Bearer != "" && viewer.Kind == identity.Stranger {
 		return problemOf("bad_token")
+	}
+	if viewer.Kind == identity.DoorController && r.route.Access.Who != Controller {
+		return nil // a key opens the routes of controllers only; elsewhere its bearer is a stranger (SEC-42)
 	}
 	r.viewer, r.credentials = viewer, c
 	return nil

@@ -56,6 +56,7 @@ var people = map[string]identity.Viewer{
 	"admin":  {Kind: identity.Staff, Role: identity.Admin, User: "p-admin", Provider: "a", Locale: locale.English},
 	"enrol":  {Kind: identity.Staff, Role: identity.Admin, User: "p-enrol", Provider: "a", MustEnrol: true, Locale: locale.English},
 	"master": {Kind: identity.CustomerUser, Role: identity.Master, User: "p-master", Customer: "c", Locale: locale.Swedish},
+	"gate":   {Kind: identity.DoorController, User: "d-1", Name: "Tor", Provider: "a", Locale: locale.Swedish},
 }
 
 var errStoreDown = errors.New("store: secret host 10.0.0.7 refused")
