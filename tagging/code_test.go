@@ -248,26 +248,3 @@ func TestPrintedCodeIsRead(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseCode(f *testing.F) {
-	f.Add("7K3M-9QXD-2VHTP")
-	f.Add("33t6-3cjo-mhyy7")
-	f.Add("7K3M9QXD2VHTU")
-	f.Add("\xff\u2028ſ")
-	f.Fuzz(func(t *testing.T, s string) {
-		code, err := ParseCode(s)
-		if err == nil {
-			if again, err := ParseCode(code.Print()); err != nil || again != code || len(code) != CodeLength {
-				t.Fatalf("%q became %q: %v", s, code, err)
-			}
-			return
-		}
-		var e *CodeError
-		if !errors.As(err, &e) || code != "" {
-			t.Fatalf("%q: %q, %v", s, code, err)
-		}
-		if e.Hint != "" && !CheckDamm32.Valid(string(e.Hint)) {
-			t.Fatalf("%q: hint %q is not valid", s, e.Hint)
-		}
-	})
-}

@@ -106,23 +106,6 @@ func TestOneKeyForBothCarriers(t *testing.T) {
 	}
 }
 
-func FuzzParseComponent(f *testing.F) {
-	for _, v := range loadVectors(f).Vectors {
-		f.Add(v.Input)
-	}
-	f.Add("(01)" + strings.Repeat("(21)", 500))
-	f.Add("https://ex.com" + strings.Repeat("/01", 600))
-	f.Add("[)>\x1e06" + strings.Repeat("\x1dS", 1000))
-	config := Config{OwnHosts: []string{"scan.example.com"}}
-	f.Fuzz(func(t *testing.T, input string) {
-		r := ParseComponent(input, config)
-		checkReading(t, input, r)
-		if r.Has("secret") && (len(r.Candidates) != 1 || !strings.HasPrefix(r.Candidates[0], "other:")) {
-			t.Fatalf("%q: a secret in %q", input, r.Candidates)
-		}
-	})
-}
-
 func BenchmarkParseComponent(b *testing.B) {
 	config := Config{OwnHosts: []string{"scan.example.com"}}
 	for name, in := range map[string]string{

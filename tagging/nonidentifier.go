@@ -8,27 +8,36 @@ type otherKind struct {
 	secret bool // must be neither stored nor logged
 }
 
+// otherPrefixes are the beginnings of codes that identify nothing.
+var otherPrefixes = [...]struct {
+	prefix string
+	kind   otherKind
+}{
+	{"BEGIN:VCARD", otherKind{name: "vcard"}},
+	{"MECARD:", otherKind{name: "mecard"}},
+	{"WIFI:", otherKind{name: "wifi", secret: true}},
+	{"BEGIN:VCALENDAR", otherKind{name: "ical"}},
+	{"BEGIN:VEVENT", otherKind{name: "ical"}},
+	{"TEL:", otherKind{name: "tel"}},
+	{"MAILTO:", otherKind{name: "mailto"}},
+	{"MATMSG:", otherKind{name: "mailto"}},
+	{"SMS:", otherKind{name: "sms"}},
+	{"SMSTO:", otherKind{name: "sms"}},
+	{"GEO:", otherKind{name: "geo"}},
+	{"OTPAUTH:", otherKind{name: "otpauth", secret: true}},
+	{"OTPAUTH-MIGRATION:", otherKind{name: "otpauth", secret: true}},
+}
+
+// Payments are known by their first lines.
+var (
+	epcPayment   = otherKind{name: "epc_payment"}
+	swissPayment = otherKind{name: "swiss_payment"}
+)
+
 // nonIdentifier recognises codes that identify nothing by their beginning, in
 // any case (C6).
 func nonIdentifier(s string) (otherKind, bool) {
-	for _, known := range [...]struct {
-		prefix string
-		kind   otherKind
-	}{
-		{"BEGIN:VCARD", otherKind{name: "vcard"}},
-		{"MECARD:", otherKind{name: "mecard"}},
-		{"WIFI:", otherKind{name: "wifi", secret: true}},
-		{"BEGIN:VCALENDAR", otherKind{name: "ical"}},
-		{"BEGIN:VEVENT", otherKind{name: "ical"}},
-		{"TEL:", otherKind{name: "tel"}},
-		{"MAILTO:", otherKind{name: "mailto"}},
-		{"MATMSG:", otherKind{name: "mailto"}},
-		{"SMS:", otherKind{name: "sms"}},
-		{"SMSTO:", otherKind{name: "sms"}},
-		{"GEO:", otherKind{name: "geo"}},
-		{"OTPAUTH:", otherKind{name: "otpauth", secret: true}},
-		{"OTPAUTH-MIGRATION:", otherKind{name: "otpauth", secret: true}},
-	} {
+	for _, known := range otherPrefixes {
 		if hasPrefixFold(s, known.prefix) {
 			return known.kind, true
 		}
@@ -38,9 +47,9 @@ func nonIdentifier(s string) (otherKind, bool) {
 	switch {
 	case !ok:
 	case strings.EqualFold(first, "BCD") && (strings.HasPrefix(rest, "001") || strings.HasPrefix(rest, "002")):
-		return otherKind{name: "epc_payment"}, true
+		return epcPayment, true
 	case strings.EqualFold(first, "SPC"):
-		return otherKind{name: "swiss_payment"}, true
+		return swissPayment, true
 	}
 	return otherKind{}, false
 }

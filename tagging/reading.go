@@ -90,7 +90,8 @@ func tooLong(input string) bool {
 	return len(input) > maxInput && utf8.RuneCountInString(input) > maxInput
 }
 
-// textKey is NFKC, separators and runs of blanks as one blank, upper case (C7).
+// textKey is NFKC, separators and runs of blanks as one blank, upper case (C7),
+// and NFKC once more: upper case takes some letters with accents apart.
 func textKey(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == eot || r >= fs && r <= us {
@@ -98,7 +99,7 @@ func textKey(s string) string {
 		}
 		return r
 	}, s)
-	return upper(strings.Join(strings.Fields(norm.NFKC.String(s)), " "))
+	return norm.NFKC.String(upper(strings.Join(strings.Fields(norm.NFKC.String(s)), " ")))
 }
 
 // upper maps to upper case in full, so that ß and SS are the same key.

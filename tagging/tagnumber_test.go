@@ -165,50 +165,6 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func checkReading(t *testing.T, input string, r Reading) {
-	t.Helper()
-	for _, list := range [][]string{r.Candidates, r.Flags} {
-		for i, s := range list {
-			if s == "" || slices.Contains(list[:i], s) {
-				t.Fatalf("%q: %q twice or empty", input, list)
-			}
-		}
-	}
-	for _, c := range r.Candidates {
-		kind, value, ok := strings.Cut(c, ":")
-		if !ok || kind == "" || value == "" {
-			t.Fatalf("%q: candidate %q", input, c)
-		}
-		if kind == "own" {
-			if code, err := ParseCode(value); err != nil || string(code) != value {
-				t.Fatalf("%q: own candidate %q: %v", input, c, err)
-			}
-		}
-	}
-}
-
-func FuzzParseTag(f *testing.F) {
-	for _, v := range loadVectors(f).Vectors {
-		f.Add(v.Input, v.Hint)
-	}
-	f.Add(strings.Repeat("1", 37), "hid")
-	f.Fuzz(func(t *testing.T, input, hint string) {
-		r := ParseTag(input, hint)
-		checkReading(t, input, r)
-		for _, c := range r.Candidates {
-			if strings.HasPrefix(c, "raw:") && len(c) == len("raw:A") {
-				continue
-			}
-			if _, ok := Fit(c, c); !ok {
-				t.Fatalf("%q: %q does not fit itself", input, c)
-			}
-		}
-		if m := Match(r, []KnownTag{{"a", r.Candidates}, {"b", nil}}); slices.Contains(m.IDs, "b") {
-			t.Fatalf("%q: %+v", input, m)
-		}
-	})
-}
-
 func ExampleParseTag() {
 	r := ParseTag("161-45771", "hid")
 	fmt.Println(r.Candidates, r.Ambiguous())

@@ -1,6 +1,9 @@
 package tagging
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The spellings from which candidates are read.
 const (
@@ -45,7 +48,9 @@ type Message struct {
 
 // Remark says why a candidate or a flag of a Reading is there.
 type Remark struct {
-	Candidate, Flag string // what it is about; the other one is empty
+	// Candidate or Flag is what it is about. Both are empty if there was
+	// nothing to read.
+	Candidate, Flag string
 	Messages        []Message
 }
 
@@ -53,6 +58,9 @@ type Remark struct {
 // the number is known, the spelling from which it was read), then each flag in
 // a sentence. It repeats nothing of the input but the candidates.
 func (r Reading) Why() []Remark {
+	if len(r.Candidates) == 0 && len(r.Flags) == 0 {
+		return []Remark{{Messages: []Message{{Key: "reading.nothing"}}}}
+	}
 	var why []Remark
 	for i, c := range r.Candidates {
 		remark := Remark{Candidate: c, Messages: kindMessages(c)}
@@ -132,4 +140,36 @@ func Kinds() []string {
 		"own", "gs1", "di", "url", "text", "other",
 		"em4100", "iso14443", "iso15693", "felica", "h10301", "h10306", "h10302", "h10304", "c1k35", "raw",
 	}
+}
+
+// MessageKeys lists all keys that Why may name, for those who keep the texts.
+func MessageKeys() []string {
+	keys := []string{"reading.all_bits", "reading.known_bits", "reading.shared_uid", "reading.turned", "reading.near", "reading.nothing"}
+	for _, f := range Flags() {
+		keys = append(keys, "reading.flag."+f)
+	}
+	for _, kind := range Kinds() {
+		switch kind {
+		case "gs1":
+			for _, ai := range keyAIs {
+				keys = append(keys, "reading.gs1."+ai)
+			}
+		case "other":
+			for _, known := range otherPrefixes {
+				keys = append(keys, "reading.other."+known.kind.name)
+			}
+			keys = append(keys, "reading.other."+epcPayment.name, "reading.other."+swissPayment.name)
+		default:
+			keys = append(keys, "reading.kind."+kind)
+		}
+	}
+	for _, f := range [...]form{
+		formBits, formHex, formHexCheck, formUnique, formCascade, formDecimal, formCard, form8D, form10D, form13D, formIK3, formZK,
+		formPair, formPair35A, formPair35B, formPair35C, formPair55,
+		formLabel, formLabelURL, formGS1Carrier, formGS1Printed, formGS1Link, formGS1Unmarked, formEnvelope, formField,
+	} {
+		keys = append(keys, "reading.form."+string(f))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

@@ -89,85 +89,10 @@ func decodeFile(ctx context.Context, reader *tagging.PhotoReader, file string) (
 	return texts, err
 }
 
-type parseCmd struct {
-	JSON    bool     `name:"json" help:"Print one line of JSON a code: input, candidates, flags; with --vectors one a failed vector."`
-	Tag     bool     `help:"Read the codes as numbers of key fobs and cards."`
-	Hint    string   `help:"With --tag: what the reader is: 125khz, 13.56mhz, iso14443, hid, webnfc, android or ios." enum:",125khz,13.56mhz,iso14443,hid,webnfc,android,ios" default:""`
-	Hosts   []string `name:"own-host" help:"Hosts of our printed labels." placeholder:"HOST"`
-	Vectors string   `help:"Instead of codes: run a file of test vectors, and print how many passed." placeholder:"FILE"`
-	Codes   []string `arg:"" optional:"" help:"What was read or typed."`
-}
-
-type parsed struct {
-	Input      string   `json:"input"`
-	Candidates []string `json:"candidates"`
-	Flags      []string `json:"flags"`
-}
-
-// Run prints the candidates in the order of preference; the exit code is 1 if a code has none.
-func (c *parseCmd) Run(con console) error {
-	switch {
-	case c.Vectors != "" && len(c.Codes) > 0:
-		return misuse("give codes or --vectors, not both")
-	case c.Vectors != "":
-		return runVectors(con, c.Vectors, c.JSON)
-	case len(c.Codes) == 0:
-		return misuse("parse wants at least one code")
-	case c.Hint != "" && !c.Tag:
-		return misuse("--hint goes with --tag")
-	}
-	var failed error
-	for _, code := range c.Codes {
-		var r tagging.Reading
-		if c.Tag {
-			r = tagging.ParseTag(code, c.Hint)
-		} else {
-			r = tagging.ParseComponent(code, tagging.Config{OwnHosts: c.Hosts})
-		}
-		if len(r.Candidates) == 0 {
-			failed = errors.New("not every input is a code")
-		}
-		if c.JSON {
-			line := parsed{code, append([]string{}, r.Candidates...), append([]string{}, r.Flags...)}
-			if err := json.NewEncoder(con.out).Encode(line); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintln(con.out, shown(code))
-		for _, candidate := range r.Candidates {
-			fmt.Fprintf(con.out, "  %s\n", shown(candidate))
-		}
-		if len(r.Flags) > 0 {
-			fmt.Fprintf(con.out, "  flags: %s\n", strings.Join(r.Flags, ", "))
-		}
-		if remark := typingError(code, c.Tag, r); remark != "" {
-			fmt.Fprintf(con.out, "  %s\n", remark)
-		}
-	}
-	return failed
-}
-
 // shown is a foreign text for a terminal: in quotes and escaped if it holds anything that a terminal might obey.
 func shown(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) {
 		return strconv.Quote(text)
 	}
 	return text
-}
-
-// typingError says why something of the length of a label code is none.
-func typingError(code string, tag bool, r tagging.Reading) string {
-	if _, own := r.Own(); own || tag {
-		return ""
-	}
-	_, err := tagging.ParseCode(code)
-	var wrong *tagging.CodeError
-	if !errors.As(err, &wrong) || wrong.Kind != tagging.WrongCheck {
-		return ""
-	}
-	if wrong.Hint != "" {
-		return "no label of ours: the check symbol does not fit; " + wrong.Hint.Print() + " would"
-	}
-	return "no label of ours: the check symbol does not fit"
 }

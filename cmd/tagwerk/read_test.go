@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tagwerk/tagwerk/labels"
+	"github.com/tagwerk/tagwerk/tagging/vectors"
 )
 
 func TestDecode(t *testing.T) {
@@ -62,49 +63,6 @@ func TestDecode(t *testing.T) {
 		}
 		if texts, ok := bad["texts"].([]any); !ok || len(texts) != 0 || bad["error"] != "not a JPEG or PNG image" {
 			t.Errorf("%v", bad)
-		}
-	})
-}
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	t.Run("a label code", func(t *testing.T) {
-		if r := tagwerk(t, "parse", "7k3m 9qxd-2vhtp").want(t, exitOK); !strings.HasPrefix(r.out, "7k3m 9qxd-2vhtp\n  own:7K3M9QXD2VHTP\n") {
-			t.Errorf("%q", r.out)
-		}
-	})
-	t.Run("its URL, with and without our host", func(t *testing.T) {
-		url := "https://scan.example.com/t/7k3m9qxd2vhtp"
-		if r := tagwerk(t, "parse", "--own-host", "scan.example.com", url).want(t, exitOK); !strings.Contains(r.out, "own:7K3M9QXD2VHTP") {
-			t.Errorf("%q", r.out)
-		}
-		if r := tagwerk(t, "parse", url); strings.Contains(r.out, "own:") {
-			t.Errorf("%q", r.out)
-		}
-	})
-	t.Run("a typing error is named", func(t *testing.T) {
-		if r := tagwerk(t, "parse", "7K3M-9QXD-2VHTQ"); !strings.Contains(r.out, "no label of ours: the check symbol does not fit") {
-			t.Errorf("%q", r.out)
-		}
-	})
-	t.Run("the number of a fob", func(t *testing.T) {
-		r := tagwerk(t, "parse", "--tag", "--hint", "125khz", "--json", "1234567890").want(t, exitOK)
-		var p parsed
-		decodeJSON(t, r.out, &p)
-		if p.Input != "1234567890" || !slices.Contains(p.Candidates, "em4100:??499602D2") || p.Flags == nil {
-			t.Errorf("%+v", p)
-		}
-	})
-	t.Run("one of two is no code", func(t *testing.T) {
-		r := tagwerk(t, "parse", "--json", "--own-host", "scan.example.com", "7K3M9QXD2VHTP", "https://scan.example.com/t/X8QQT1SDVA8HX").want(t, exitFailed, "not every input is a code")
-		lines := strings.Split(strings.TrimSpace(r.out), "\n")
-		if len(lines) != 2 || !strings.Contains(lines[1], `"candidates":[]`) {
-			t.Errorf("%q", r.out)
-		}
-	})
-	t.Run("escape sequences of an input do not reach the terminal", func(t *testing.T) {
-		if r := tagwerk(t, "parse", "A\x1b[2JB"); strings.ContainsRune(r.out, 0x1b) {
-			t.Errorf("%q", r.out)
 		}
 	})
 }
@@ -167,7 +125,7 @@ func TestVectors(t *testing.T) {
 		t.Run(row.group+row.field, func(t *testing.T) {
 			r := with(t, row.group, row.field, row.value).want(t, exitFailed, "1 vector of 162 failed")
 			line, sum, _ := strings.Cut(r.out, "\n")
-			var f failure
+			var f vectors.Failure
 			decodeJSON(t, line, &f)
 			if f.Reason != row.reason || f.ID == "" || sum != "161 passed, 1 failed\n" {
 				t.Errorf("%q %q", line, sum)
