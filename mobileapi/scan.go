@@ -113,7 +113,8 @@ func (a *api) scanning() {
 			if err := a.misses.CheckMisses(ctx); err != nil {
 				return nil, err
 			}
-			return a.answer(ctx)(a.Scan.Payload(ctx, edge.ViewerFrom(ctx), edge.HostFrom(ctx), in.Body.Payload))
+			return a.answer(ctx)(a.Scan.Payload(ctx, edge.ViewerFrom(ctx), edge.HostFrom(ctx),
+				scan.Input{Payload: in.Body.Payload, Source: in.Body.Source}))
 		}, edge.RouteOptions{Limit: "scan"})
 
 	photo := op(http.MethodPost, "/v1/scan/photo", "scanPhoto", "Decode a photo and resolve what it shows", "Scan")

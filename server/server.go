@@ -40,7 +40,7 @@ const SchemaVersion = 1
 // Schema is all that the engines must know of the product.
 func Schema() store.Schema {
 	s := store.Schema{Version: SchemaVersion}
-	for _, specs := range [][]store.Spec{identity.Specs(), asset.Specs(), desk.Specs(), store.BlobSpecs()} {
+	for _, specs := range [][]store.Spec{identity.Specs(), asset.Specs(), desk.Specs(), scan.Specs(), store.BlobSpecs()} {
 		s.Collections = append(s.Collections, specs...)
 	}
 	return s
@@ -62,13 +62,14 @@ type Runtime struct {
 
 // App is an opened installation: the domain over its store, and the HTTP server that is not listening yet.
 type App struct {
-	Config Config
-	People *identity.Directory
-	Assets *asset.Service
-	Desk   *desk.Service
-	Scan   *scan.Resolver
-	Edge   *edge.Server
-	API    *edge.API
+	Config    Config
+	People    *identity.Directory
+	Assets    *asset.Service
+	Desk      *desk.Service
+	Scan      *scan.Resolver
+	Sightings *scan.Sightings
+	Edge      *edge.Server
+	API       *edge.API
 
 	engine *sqlite.Engine
 	blobs  *store.Blobs
@@ -151,7 +152,7 @@ func (a *App) domain(rt Runtime, key [32]byte, catalogue *locale.Catalogue, pict
 		return err
 	}
 	a.blobs = store.NewBlobs(a.engine, a.now, rand.Reader)
-	hosts, _, err := a.hosts()
+	hosts, aliases, err := a.hosts()
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,11 @@ func (a *App) domain(rt Runtime, key [32]byte, catalogue *locale.Catalogue, pict
 	a.worker = &notify.Worker{People: a.People, Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log}
 	a.Desk = desk.New(desk.Options{Engine: a.engine, Assets: a.Assets, People: a.People, Blobs: a.blobs,
 		Pictures: pictures, Now: a.now, Random: rand.Reader, Wake: a.worker.Wake})
-	a.worker.Sources = []notify.Source{notify.From(a.Desk.Outbox())}
+	contacts := scan.Contacts{People: a.People, ByHost: aliases, Other: a.Config.Contact}
+	a.Sightings = scan.NewSightings(scan.SightingsOptions{Engine: a.engine, Assets: a.Assets, People: a.People, Contacts: contacts, Hosts: hosts,
+		Now: a.now, Random: rand.Reader, Logger: a.log, Wake: a.worker.Wake})
+	a.Scan = scan.New(scan.Options{Assets: a.Assets, Desk: a.Desk, People: a.People, Contacts: contacts, Hosts: hosts, Sightings: a.Sightings, Now: a.now})
+	a.worker.Sources = []notify.Source{notify.From(a.Desk.Outbox()), notify.From(a.Sightings)}
 	return nil
 }
 
@@ -199,11 +204,10 @@ func (a *App) hosts() (all []string, aliases map[string]string, err error) {
 }
 
 func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, photos *tagging.PhotoReader) error {
-	hosts, aliases, err := a.hosts()
+	hosts, _, err := a.hosts()
 	if err != nil {
 		return err
 	}
-	a.Scan = scan.New(scan.Options{Assets: a.Assets, Desk: a.Desk, People: a.People, Hosts: hosts, Contacts: aliases, Contact: a.Config.Contact})
 	zone, err := time.LoadLocation(a.Config.TimeZone)
 	if err != nil {
 		return err
@@ -251,6 +255,10 @@ func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { a.worker.Run(ctx) })
 	workers.Go(func() { a.housekeeping(ctx) })
+	// The scans of requests that still run while the server stops are written too.
+	scanning, stopScans := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopScans()
+	workers.Go(func() { a.Sightings.Run(scanning) })
 	workers.Go(func() {
 		select {
 		case <-ctx.Done():
@@ -261,6 +269,7 @@ func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 	err := a.Edge.Listen(ctx, ln)
 	cause := context.Cause(ctx)
 	stop(nil)
+	stopScans()
 	workers.Wait()
 	if errors.Is(cause, context.Canceled) {
 		cause = nil

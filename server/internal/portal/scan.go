@@ -243,25 +243,39 @@ func (p *Portal) postScan(r *edge.Request) error {
 		return r.Redirect("/t/" + string(code))
 	}
 	page := scanPage{Typed: payload}
-	if _, err := tagging.ParseCode(payload); err != nil && payload != "" && !strings.ContainsAny(payload, ":/") {
-		var e *tagging.CodeError
-		if errors.As(err, &e) {
-			t := typoOf(e)
-			page.Typo = &t
-			return p.views.scan.render(r, http.StatusUnprocessableEntity, page)
-		}
+	typo := typedTypo(payload)
+	// What a stranger types is nothing but a code of ours; for others it may be a number of a tag or a foreign code.
+	if typo != nil && !r.Viewer().SignedIn() {
+		page.Typo = typo
+		return p.views.scan.render(r, http.StatusUnprocessableEntity, page)
 	}
 	if err := p.limiter.CheckMisses(r.Context()); err != nil {
 		return err
 	}
-	a, err := p.opt.Scan.Payload(r.Context(), r.Viewer(), r.Host(), payload)
-	if err != nil {
+	a, err := p.opt.Scan.Payload(r.Context(), r.Viewer(), r.Host(), scan.Input{Payload: payload, Source: "typed"})
+	switch {
+	case err != nil:
 		return p.payloadRefused(r, page, err)
-	}
-	if a.Granted && a.Tag != nil {
+	case a.Granted && a.Tag != nil:
 		return r.Redirect("/t/" + string(a.Tag.Code))
+	case typo != nil && !a.Granted:
+		if err := p.limiter.Miss(r.Context()); err != nil {
+			return err
+		}
+		page.Typo = typo
+		return p.views.scan.render(r, http.StatusUnprocessableEntity, page)
 	}
 	return p.contact(r, a, "/sign-in?next=%2Fscan", true)
+}
+
+// typedTypo is what is wrong with a typed code, or nil for what is one or was not meant to be one.
+func typedTypo(payload string) *typo {
+	var e *tagging.CodeError
+	if _, err := tagging.ParseCode(payload); payload == "" || strings.ContainsAny(payload, ":/") || !errors.As(err, &e) {
+		return nil
+	}
+	t := typoOf(e)
+	return &t
 }
 
 // payloadRefused shows what cannot be looked up beside the field.
