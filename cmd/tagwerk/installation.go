@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 type installation struct {
 	Data      string `name:"data" env:"TAGWERK_DATA" default:"./data" help:"The data folder; no server may be running on it."`
 	SecretKey string `name:"secret-key" env:"TAGWERK_SECRET_KEY" secret:"yes" hidden:""`
+	// zone is where days end, "" for UTC; most commands know no days.
+	zone string
 }
 
 // open runs a task on the installation. One that is not there is only made if fresh is allowed: a mistyped folder shall not
@@ -25,7 +28,7 @@ func (i installation) open(ctx context.Context, publicURL string, fresh bool, do
 	if publicURL == "" {
 		publicURL = "https://localhost"
 	}
-	c := server.Config{Data: i.Data, SecretKey: i.SecretKey, PublicURL: publicURL, StaffFactor: "required", TimeZone: "UTC"}
+	c := server.Config{Data: i.Data, SecretKey: i.SecretKey, PublicURL: publicURL, StaffFactor: "required", TimeZone: cmp.Or(i.zone, "UTC")}
 	if err := c.Validate(); err != nil {
 		return usageError{err}
 	}

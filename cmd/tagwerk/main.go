@@ -38,6 +38,7 @@ type commands struct {
 	Mint        mintCmd        `cmd:"" help:"Mint blank labels and print their URLs." example:"tagwerk mint -n 48 --public-url https://scan.example.com"`
 	Decode      decodeCmd      `cmd:"" help:"Print what photos say." example:"tagwerk decode photo.jpg"`
 	Parse       parseCmd       `cmd:"" help:"Print the readings of typed or scanned codes." example:"tagwerk parse 7K3M-9QXD-2VHTP"`
+	Import      importCmd      `cmd:"" help:"Take over a list of key fobs and cards from a CSV file, whole or not at all." example:"tagwerk import --customer 4711 --check fobs.csv"`
 	User        userCmd        `cmd:"" help:"Add a person, or give one a new password." example:"tagwerk user reset ute@nordlicht.example"`
 	OpenAPI     openAPICmd     `cmd:"" name:"openapi" help:"Print the description of the JSON API." example:"tagwerk openapi > openapi.json"`
 }

@@ -58,6 +58,15 @@ type ImportResult struct {
 	Warnings []string
 }
 
+// ReasonKey is the message key of Reason, with the placeholder Line for Other.
+func (r ImportResult) ReasonKey() string {
+	switch r.Reason {
+	case Missing, TooLong, NotChosen, BadText, OutOfRange, RepeatedNumber, AmbiguousNumber, OthersNumber, OwnCode:
+		return "import.reason." + r.Reason
+	}
+	return "reading.flag." + r.Reason
+}
+
 // ImportReport is what became of an import. If any line is refused, nothing is stored.
 type ImportReport struct {
 	Results                []ImportResult
