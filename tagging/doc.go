@@ -10,7 +10,9 @@
 //     links, ISO/IEC 15434 envelopes and plain serial numbers.
 //   - Which access tag may this number mean? ParseTag lists the readings of
 //     numbers printed on or read from fobs and cards, Match compares them with
-//     known tags.
+//     known tags, Keys and Lookups find these in an index of any size.
+//
+// Why says of each reading, in message keys, what it is and what is odd.
 //
 // PhotoReader turns a photo into the payloads it shows. Which component or
 // holder a reading leads to, and who may see it, is decided by server/scan.
