@@ -38,6 +38,7 @@ var layers = [][]string{
 	{"./server/desk/..."},
 	{"./server/asset/..."},
 	{"./server/identity/..."},
+	{"./server/internal/outbox"},
 	{"./server/internal/store"},
 }
 

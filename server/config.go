@@ -18,6 +18,7 @@ import (
 	_ "time/tzdata" // the final image has no zone files
 
 	"github.com/tagwerk/tagwerk/server/edge"
+	"github.com/tagwerk/tagwerk/server/internal/notify/webhook"
 )
 
 // Config is what an operator sets. The tags of its fields are the one table from which the command line, its help, the
@@ -33,6 +34,7 @@ type Config struct {
 	FCMEndpoint    string `name:"fcm-endpoint" env:"TAGWERK_FCM_ENDPOINT" help:"Another address of the FCM service, on this machine only; for tests."`
 	TrustedProxies string `name:"trusted-proxies" env:"TAGWERK_TRUSTED_PROXIES" help:"Networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,fd00::/8."`
 	Origins        string `name:"origins" env:"TAGWERK_ORIGINS" help:"Exact origins of web apps elsewhere that may call the API from a browser, such as https://app.example.com; none without it."`
+	Connectors     string `name:"connector-networks" env:"TAGWERK_CONNECTOR_NETWORKS" help:"Networks of door controllers whose webhooks are reached although they are not public, also over plain http, such as 10.0.0.0/8,192.168.7.20; without it webhooks go to public addresses over https alone."`
 	URLAliases     string `name:"url-aliases" env:"TAGWERK_URL_ALIASES" help:"Other hosts that labels were printed with, each with the id of the provider whose contact a finder sees there: old.example.com=ID,scan.example.se=ID."`
 	Contact        string `name:"contact" env:"TAGWERK_CONTACT" help:"Id of the provider whose contact a finder sees on all other hosts; without it the first one in the order of names."`
 	StaffFactor    string `name:"staff-second-factor" env:"TAGWERK_STAFF_SECOND_FACTOR" default:"required" help:"required or optional: whether staff must set up a second factor before anything else."`
@@ -90,7 +92,9 @@ func (c Config) Validate() error {
 	for _, o := range list(c.Origins) {
 		check("TAGWERK_ORIGINS", edge.ParseOrigin(o))
 	}
-	_, err := c.aliases()
+	_, err := webhook.ParseNetworks(c.Connectors)
+	check("TAGWERK_CONNECTOR_NETWORKS", err)
+	_, err = c.aliases()
 	check("TAGWERK_URL_ALIASES", err)
 	if c.StaffFactor != "required" && c.StaffFactor != "optional" {
 		check("TAGWERK_STAFF_SECOND_FACTOR", fmt.Errorf("%q is neither required nor optional", c.StaffFactor))

@@ -25,6 +25,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/notify"
 	"github.com/tagwerk/tagwerk/server/internal/notify/push"
+	"github.com/tagwerk/tagwerk/server/internal/notify/webhook"
 	"github.com/tagwerk/tagwerk/server/internal/portal"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/internal/store/sqlite"
@@ -74,6 +75,7 @@ type App struct {
 	engine *sqlite.Engine
 	blobs  *store.Blobs
 	worker *notify.Worker
+	doors  *webhook.Worker
 	log    *slog.Logger
 	now    func() time.Time
 }
@@ -160,8 +162,14 @@ func (a *App) domain(rt Runtime, key [32]byte, catalogue *locale.Catalogue, pict
 	if err != nil {
 		return err
 	}
+	networks, err := webhook.ParseNetworks(a.Config.Connectors)
+	if err != nil {
+		return err
+	}
+	a.doors = &webhook.Worker{People: a.People, Sender: webhook.NewSender(webhook.Options{Networks: networks}), Now: a.now, Logger: a.log}
 	a.Assets = asset.New(asset.Options{Engine: a.engine, People: a.People, Now: a.now, Random: rand.Reader,
-		LabelURL: a.Config.PublicURL, Hosts: hosts, Zone: zone})
+		LabelURL: a.Config.PublicURL, Hosts: hosts, Zone: zone, Wake: a.doors.Wake, Logger: a.log})
+	a.doors.Assets = a.Assets
 	a.worker = &notify.Worker{People: a.People, Catalogue: catalogue, PublicURL: a.Config.PublicURL, Now: a.now, Logger: a.log}
 	a.Desk = desk.New(desk.Options{Engine: a.engine, Assets: a.Assets, People: a.People, Blobs: a.blobs,
 		Pictures: pictures, Now: a.now, Random: rand.Reader, Wake: a.worker.Wake})
@@ -254,7 +262,9 @@ func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop(nil)
 	var workers sync.WaitGroup
 	workers.Go(func() { a.worker.Run(ctx) })
+	workers.Go(func() { a.doors.Run(ctx) })
 	workers.Go(func() { a.housekeeping(ctx) })
+	workers.Go(func() { a.expiries(ctx) })
 	// The scans of requests that still run while the server stops are written too.
 	scanning, stopScans := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopScans()
@@ -279,6 +289,22 @@ func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 
 // Close closes an App that does not serve.
 func (a *App) Close() error { return a.engine.Close() }
+
+// expiries blocks tags whose last day is over, within a minute of its end.
+func (a *App) expiries(ctx context.Context) {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		if _, err := a.Assets.BlockExpired(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("blocking of expired tags", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
 
 // housekeeping removes ended sessions and orphaned photos.
 func (a *App) housekeeping(ctx context.Context) {

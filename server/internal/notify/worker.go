@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/identity"
@@ -18,13 +16,8 @@ import (
 	"github.com/tagwerk/tagwerk/server/locale"
 )
 
-// Timing of the worker. Poll bounds the delay when a wake-up is missed, as after a commit by another instance; Lease is how long
-// one worker keeps a notice to itself.
-const (
-	poll  = 2 * time.Second
-	lease = 2 * time.Minute
-	batch = 32
-)
+// lease is how long one worker keeps a notice to itself.
+const lease = 2 * time.Minute
 
 // Troubles are stable words for why a notice waits; staff read them as message keys "trouble.<word>".
 const (
@@ -44,92 +37,29 @@ type Worker struct {
 	Now       func() time.Time
 	Logger    *slog.Logger
 
-	wake   chan struct{}
-	slots  chan struct{} // one taken for each document under way
-	failed atomic.Bool   // a delivery was interrupted since the last pause
-	once   sync.Once
-}
-
-func (w *Worker) init() {
-	w.once.Do(func() {
-		w.wake = make(chan struct{}, 1)
-		w.slots = make(chan struct{}, batch)
-	})
+	runner outbox.Runner
 }
 
 // Wake makes the worker look at once. It never blocks.
-func (w *Worker) Wake() {
-	w.init()
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
+func (w *Worker) Wake() { w.runner.Wake() }
 
-// Run delivers until ctx ends, and returns after the sendings under way. A document that takes long keeps no other one waiting,
-// unless all slots are taken by such.
-func (w *Worker) Run(ctx context.Context) {
-	w.init()
-	t := time.NewTicker(poll)
-	defer t.Stop()
-	var under sync.WaitGroup
-	defer under.Wait()
-	for ctx.Err() == nil {
-		more, err := w.start(ctx, &under)
-		if err != nil && ctx.Err() == nil {
-			w.Logger.Error("notices: store does not answer, trying again", "error", err)
-		}
-		if more && err == nil && !w.failed.Load() {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-w.wake:
-		case <-t.C:
-		}
-		w.failed.Store(false)
-	}
-}
+// Run delivers until ctx ends, and returns after the sendings under way.
+func (w *Worker) Run(ctx context.Context) { w.runner.Run(ctx, w.Logger, w.work()) }
 
-// Deliver tries every notice that is due now and reports whether more may be waiting; after a failure it says no, so that a store
-// that refuses writes is not asked without pause.
+// Deliver tries every notice that is due now and reports whether more may be waiting.
 func (w *Worker) Deliver(ctx context.Context) (more bool, err error) {
-	w.init()
-	w.failed.Store(false)
-	var under sync.WaitGroup
-	more, err = w.start(ctx, &under)
-	under.Wait()
-	return more && !w.failed.Load(), err
+	return w.runner.Once(ctx, w.Logger, w.work())
 }
 
-// start begins to deliver what is due, a batch of each source at most, and reports whether more may be waiting.
-func (w *Worker) start(ctx context.Context, under *sync.WaitGroup) (more bool, err error) {
+func (w *Worker) work() []outbox.Work {
+	var work []outbox.Work
 	for _, s := range w.Sources {
-		ids, err := s.due(ctx, w.Now(), batch)
-		if err != nil {
-			return false, err
-		}
-		for _, id := range ids {
-			select {
-			case w.slots <- struct{}{}:
-			case <-ctx.Done():
-				return false, ctx.Err()
-			}
-			under.Go(func() {
-				defer func() { <-w.slots }()
-				err := w.deliver(ctx, s, id)
-				if err == nil {
-					return
-				}
-				w.failed.Store(true)
-				if ctx.Err() == nil {
-					w.Logger.Error("notices: delivery interrupted, trying again", "id", id, "error", err)
-				}
-			})
-		}
-		more = more || len(ids) == batch
+		work = append(work, outbox.Work{
+			Due:     func(ctx context.Context, limit int) ([]string, error) { return s.due(ctx, w.Now(), limit) },
+			Deliver: func(ctx context.Context, id string) error { return w.deliver(ctx, s, id) },
+		})
 	}
-	return more, nil
+	return work
 }
 
 // deliver takes the due notices of one document and tries them in order, so that a person reads of a report before its answer.
@@ -146,7 +76,7 @@ func (w *Worker) deliver(ctx context.Context, s Source, id string) error {
 		out, err := w.try(sending, id, c, n)
 		if err != nil {
 			broken = err
-			out.Done, out.Next, out.Trouble = false, w.Now().Add(poll), n.Trouble
+			out.Done, out.Next, out.Trouble = false, w.Now().Add(outbox.Poll), n.Trouble
 		}
 		outcomes = append(outcomes, out)
 		if err != nil {

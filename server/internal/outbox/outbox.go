@@ -191,6 +191,13 @@ func (q Queue[T]) Settle(ctx context.Context, c *Claim[T], outcomes []Outcome, a
 	return err
 }
 
+// For is the part of a claim that is for some receivers, to be settled on its own.
+func (c *Claim[T]) For(to ...string) *Claim[T] {
+	part := *c
+	part.Notices = slices.DeleteFunc(slices.Clone(c.Notices), func(n Notice) bool { return !slices.Contains(to, n.To) })
+	return &part
+}
+
 // holds reports whether the lease on a notice is still the one of this claim.
 func (c *Claim[T]) holds(n Notice) bool { return n.Next.Equal(c.until.Time) }
 

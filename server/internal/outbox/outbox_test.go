@@ -231,6 +231,29 @@ func TestOrder(t *testing.T) {
 			t.Errorf("a worker that tried nothing kept %+v", got)
 		}
 	})
+	t.Run("SEC-87 what is for one receiver is settled on its own", func(t *testing.T) {
+		id := w.letter()
+		if _, err := w.Docs.Update(t.Context(), id, func(l *letter) error {
+			for _, to := range []string{"x", "y", "x"} {
+				n := w.notice(outbox.Event("for " + to))
+				n.To = to
+				l.Add(n)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		c := w.claim(id)
+		x := c.For("x")
+		w.settle(x, outbox.Outcome{Notice: x.Notices[0].ID, Done: true}, outbox.Outcome{Notice: x.Notices[1].ID, Done: true})
+		if len(x.Notices) != 2 || events(w.stored(id).Notices) != "[for y]" || w.claim(id) != nil {
+			t.Errorf("left %+v", w.stored(id).Notices)
+		}
+		w.settle(c.For("y"))
+		if got := w.claim(id); got == nil || events(got.Notices) != "[for y]" {
+			t.Errorf("claimed %+v", got)
+		}
+	})
 	t.Run("SEC-87 one that is held back for another counts no try", func(t *testing.T) {
 		id := w.letter("a")
 		c := w.claim(id)
