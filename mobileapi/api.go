@@ -4,6 +4,7 @@ package mobileapi
 
 import (
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/edge"
 	"github.com/tagwerk/tagwerk/server/identity"
+	"github.com/tagwerk/tagwerk/server/locale"
 	"github.com/tagwerk/tagwerk/server/scan"
 	"github.com/tagwerk/tagwerk/tagging"
 )
@@ -18,14 +20,20 @@ import (
 // Version is that of the API's description. A test asks for a higher one whenever the description changes.
 const Version = "1.2.0"
 
-// Options are the parts that the API stands on. Key is the installation's key; cursors are signed with one derived from it.
+// Options are the parts that the API stands on. Key is the installation's key; cursors are signed with one derived from it. Own says
+// which hosts our labels are printed with.
 type Options struct {
-	Assets *asset.Service
-	Desk   *desk.Service
-	Scan   *scan.Resolver
-	People *identity.Directory
-	Photos *tagging.PhotoReader
-	Key    [32]byte
+	Assets    *asset.Service
+	Desk      *desk.Service
+	Scan      *scan.Resolver
+	Sightings *scan.Sightings
+	People    *identity.Directory
+	Photos    *tagging.PhotoReader
+	Catalogue *locale.Catalogue
+	Own       tagging.Config
+	Now       func() time.Time
+	Zone      *time.Location // in which lists write days
+	Key       [32]byte
 }
 
 type api struct {
@@ -51,7 +59,16 @@ func Mount(s *edge.Server, o Options) *edge.API {
 	a.scanning()
 	a.assets()
 	a.requests()
+	a.tagLists()
 	a.tags()
+	a.tagMatching()
+	a.tagSteps()
+	a.blocking()
+	a.tagRights()
+	a.labels()
+	a.controllers()
+	a.accessLists()
+	a.sightings()
 	a.devices()
 	return a.API
 }

@@ -17,9 +17,9 @@ import (
 // Request is a request with its thread.
 type Request struct {
 	Number    string    `json:"number"`
-	Type      string    `json:"type" enum:"fault_report"`
+	Type      string    `json:"type" enum:"fault_report,tag_block"`
 	Status    string    `json:"status" enum:"waiting_handling,in_progress,waiting_customer,done"`
-	Asset     string    `json:"asset"`
+	Asset     string    `json:"asset" doc:"Empty for a request about tags"`
 	Component string    `json:"component,omitempty"`
 	FaultType string    `json:"fault_type"`
 	Severity  int       `json:"severity" doc:"1 is the highest"`

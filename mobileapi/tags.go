@@ -2,11 +2,9 @@ package mobileapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
-	"strconv"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/edge"
@@ -14,147 +12,217 @@ import (
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
-// StaffTag is a tag as staff see it.
-type StaffTag struct {
-	Code      string     `json:"code"`
-	Print     string     `json:"print"`
-	Kind      string     `json:"kind" enum:"label,access"`
-	State     string     `json:"state" enum:"minted,printed,bound,blocked,damaged,replaced,retired"`
-	Component string     `json:"component,omitempty"`
-	UpdatedAt time.Time  `json:"updated_at"`
-	History   []TagEvent `json:"history"`
+// TagRecord is a tag on record, as the viewer may see it.
+type TagRecord struct {
+	Code        string     `json:"code" doc:"Id of the tag: printed on a label or card, or not printed at all"`
+	Print       string     `json:"print" doc:"The code as it is printed"`
+	Kind        string     `json:"kind" enum:"label,access"`
+	State       string     `json:"state" enum:"minted,printed,bound,blocked,damaged,replaced,retired"`
+	Provider    string     `json:"provider"`
+	Customer    string     `json:"customer,omitempty" doc:"Of an access tag"`
+	Component   string     `json:"component,omitempty" doc:"Of a bound label"`
+	Foreign     bool       `json:"foreign,omitempty" doc:"A code that we did not print, bound to a component as an alias"`
+	Number      string     `json:"number,omitempty" doc:"Of an access tag or a foreign code: as it was entered first"`
+	Hint        string     `json:"hint,omitempty" doc:"Kind of reader that the number came from"`
+	Readings    []string   `json:"readings,omitempty" doc:"What the number may mean, in canonical form; ? is an unknown half byte"`
+	Holder      *TagHolder `json:"holder,omitempty" doc:"Absent while nobody has the tag"`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"When it blocks itself"`
+	SeenAt      *time.Time `json:"seen_at,omitempty" doc:"Last sighting, exact to an hour"`
+	Replaces    string     `json:"replaces,omitempty"`
+	ReplacedBy  string     `json:"replaced_by,omitempty"`
+	Request     string     `json:"request,omitempty" doc:"Number of the request that documents the last block"`
+	Permissions []string   `json:"permissions" doc:"What the viewer may do with the tag: see, block, manage"`
+	UpdatedAt   time.Time  `json:"updated_at"`
+	History     []TagEvent `json:"history"`
+}
+
+// TagHolder is who was given an access tag.
+type TagHolder struct {
+	Tenant   string     `json:"tenant,omitempty"`
+	Company  string     `json:"company,omitempty"`
+	Unit     string     `json:"unit,omitempty" doc:"Flat, floor, room"`
+	IssuedAt *time.Time `json:"issued_at,omitempty"`
 }
 
 // TagEvent is a step in the life of a tag.
 type TagEvent struct {
 	Step string    `json:"step"`
-	Who  string    `json:"who,omitempty"`
+	Who  string    `json:"who,omitempty" doc:"Id of the person, for staff"`
+	Name string    `json:"name,omitempty" doc:"Name of the person, as it was then"`
 	At   time.Time `json:"at"`
 	Note string    `json:"note,omitempty"`
 }
 
-// MintInput is the input of POST /v1/tags: blank labels, or labels bound to components.
-type MintInput struct {
-	Key
-	Body struct {
-		Count      int      `json:"count,omitempty" minimum:"1" maximum:"2000" doc:"Blank labels"`
-		Components []string `json:"components,omitempty" maxItems:"2000" doc:"Instead: a label for each component, the one it has or a new one"`
-	}
+// TagDetail is one tag with what door controllers made of its last block or reactivation.
+type TagDetail struct {
+	TagRecord
+	Controllers []DoorState `json:"controllers" doc:"Empty for a tag that was never blocked"`
 }
 
-// Minted is the answer to POST /v1/tags.
-type Minted struct {
-	Labels []MintedLabel `json:"labels"`
+// DoorState is how a door controller stands to the last block or reactivation of a tag.
+type DoorState struct {
+	Controller     string     `json:"controller"`
+	Name           string     `json:"name"`
+	Place          string     `json:"place,omitempty"`
+	Manual         bool       `json:"manual,omitempty" doc:"Without a connector: staff acknowledge for it"`
+	Step           string     `json:"step" enum:"requested,sent,acknowledged,failed"`
+	RequestedAt    *time.Time `json:"requested_at,omitempty"`
+	SentAt         *time.Time `json:"sent_at,omitempty"`
+	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
+	Failed         string     `json:"failed,omitempty" doc:"The controller's own word for why not"`
+	By             string     `json:"by,omitempty" doc:"Who acknowledged by hand"`
 }
 
-// MintedLabel is a label to print.
-type MintedLabel struct {
-	Code      string `json:"code"`
-	URL       string `json:"url" doc:"What its QR code says"`
-	Component string `json:"component,omitempty"`
+// TagFilter is the filter of lists of tags.
+type TagFilter struct {
+	Kind        string `query:"kind" enum:"label,access"`
+	State       string `query:"state" enum:"minted,printed,bound,blocked,damaged,replaced,retired"`
+	Customer    string `query:"customer" maxLength:"64"`
+	Holder      string `query:"holder" maxLength:"200" doc:"Words of tenant, company or unit"`
+	NotSeenDays int    `query:"not_seen_days" minimum:"1" maximum:"3650" doc:"Tags in use that were not seen for so many days, the longest unseen first"`
 }
 
-// BindInput is the input of POST …/bind.
-type BindInput struct {
-	ID   string `path:"id" maxLength:"64" doc:"The code of the label"`
-	Body struct {
-		Component string `json:"component" minLength:"1" maxLength:"64"`
-	}
+// TagsInput narrows the list of tags.
+type TagsInput struct {
+	TagFilter
+	Paging
 }
 
-// SheetInput is the input of POST /v1/label-sheets: exactly one of count, codes, components and asset says what to print.
-type SheetInput struct {
-	Key
-	Accept string `header:"Accept"`
-	Body   struct {
-		Stock      string   `json:"stock" minLength:"1" maxLength:"64" doc:"Part number, such as L6009"`
-		Count      int      `json:"count,omitempty" minimum:"1" maximum:"2000" doc:"New blank labels"`
-		Codes      []string `json:"codes,omitempty" maxItems:"2000" doc:"Existing labels again"`
-		Components []string `json:"components,omitempty" maxItems:"2000" doc:"Labels of these components"`
-		Asset      string   `json:"asset,omitempty" maxLength:"64" doc:"Labels of all components of this asset"`
-		Start      int      `json:"start,omitempty" minimum:"0" maximum:"1000" doc:"First free label of the sheet, from 0"`
-	}
-}
-
-// SheetFile is a printed sheet.
-type SheetFile struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Labels      string `header:"Tagwerk-Labels" doc:"How many labels the file holds"`
-	Body        []byte
+// TagPath names a tag.
+type TagPath struct {
+	ID string `path:"id" maxLength:"64" doc:"Code of the tag, in any printed form"`
 }
 
 func (a *api) tags() {
-	staff := edge.Access{Who: edge.Staff, Object: "tags of the own provider", Permission: "none"}
+	see := func(object string) edge.Access {
+		return edge.Access{Who: edge.SignedIn, Object: object, Permission: "see tags"}
+	}
+	limit := edge.RouteOptions{Limit: "api"}
 
-	edge.Operation(a.API, op(http.MethodGet, "/v1/tags", "listTags", "Tags, latest change first", "Tags"), staff,
-		func(ctx context.Context, in *Paging) (*Out[Page[StaffTag]], error) {
-			return page(ctx, a, "tags", *in, func(v identity.Viewer, after string) ([]*asset.Tag, string, error) {
-				return a.Assets.Tags(ctx, v, after, in.Limit)
-			}, tagOf)
-		}, edge.RouteOptions{Limit: "api"})
+	edge.Operation(a.API, op(http.MethodGet, "/v1/tags", "listTags", "Tags, latest change first", "Tags"), see("access tags of the own customer as granted, or tags of the own provider"),
+		func(ctx context.Context, in *TagsInput) (*Out[Page[TagRecord]], error) {
+			return page(ctx, a, fmt.Sprintf("tags %+v", in.TagFilter), in.Paging, func(v identity.Viewer, after string) ([]asset.TagView, string, error) {
+				return a.Assets.FindTags(ctx, v, in.filter(), after, in.Limit)
+			}, recordFor(edge.ViewerFrom(ctx)))
+		}, limit)
 
-	mint := op(http.MethodPost, "/v1/tags", "mintTags", "Mint labels", "Tags")
-	mint.DefaultStatus = http.StatusCreated
-	edge.Operation(a.API, mint, staff, func(ctx context.Context, in *MintInput) (*Out[Minted], error) {
-		v := edge.ViewerFrom(ctx)
-		var made []asset.PrintLabel
-		var err error
-		if len(in.Body.Components) > 0 && in.Body.Count == 0 {
-			made, err = a.Assets.LabelsForComponents(ctx, v, in.Body.Components)
-		} else if len(in.Body.Components) == 0 {
-			made, err = a.Assets.MintOnce(ctx, v, in.key(), in.Body.Count)
-		} else {
-			err = asset.ErrSheetOrder
-		}
-		if err != nil {
-			return nil, err
-		}
-		out := Minted{Labels: make([]MintedLabel, len(made))}
-		for i, l := range made {
-			out.Labels[i] = MintedLabel{Code: string(l.Code), URL: a.Assets.LabelURL(l.Code)}
-			if l.Component != nil {
-				out.Labels[i].Component = l.Component.ID
-			}
-		}
-		return &Out[Minted]{out}, nil
-	}, edge.RouteOptions{Limit: "sheet"})
-
-	edge.Operation(a.API, op(http.MethodPost, "/v1/tags/{id}/bind", "bindTag", "Bind a blank label to a component", "Tags"), staff,
-		func(ctx context.Context, in *BindInput) (*Out[StaffTag], error) {
+	edge.Operation(a.API, op(http.MethodGet, "/v1/tags/{id}", "getTag", "One tag with its history, and what door controllers made of its last block", "Tags"), see("one tag of the own customer as granted, or of the own provider"),
+		func(ctx context.Context, in *TagPath) (*Out[TagDetail], error) {
 			code, err := tagging.ParseCode(in.ID)
 			if err != nil {
 				return nil, err
 			}
-			t, err := a.Assets.Bind(ctx, edge.ViewerFrom(ctx), code, in.Body.Component)
+			v := edge.ViewerFrom(ctx)
+			t, err := a.Assets.Tag(ctx, v, string(code))
 			if err != nil {
 				return nil, err
 			}
-			return &Out[StaffTag]{tagOf(t)}, nil
-		}, edge.RouteOptions{Limit: "api"})
+			doors, err := a.Assets.ProofOf(ctx, v, t.ID)
+			if err != nil {
+				return nil, err
+			}
+			out := TagDetail{TagRecord: recordFor(v)(t), Controllers: make([]DoorState, len(doors))}
+			for i, d := range doors {
+				out.Controllers[i] = doorStateOf(d)
+			}
+			return &Out[TagDetail]{out}, nil
+		}, limit)
 
-	sheet := op(http.MethodPost, "/v1/label-sheets", "printSheet", "Print a sheet of labels", "Tags")
-	sheet.Description = "Answers application/pdf."
-	sheet.Responses = map[string]*huma.Response{"200": {Description: "The sheet", Content: map[string]*huma.MediaType{
-		"application/pdf": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
-	edge.Operation(a.API, sheet, staff, func(ctx context.Context, in *SheetInput) (*SheetFile, error) {
-		if !edge.Accepts(in.Accept, "application/pdf") {
-			return nil, &edge.Problem{Code: "not_acceptable", Args: map[string]any{"Types": "application/pdf"}}
-		}
-		p, err := a.Assets.PrintSheet(ctx, edge.ViewerFrom(ctx), asset.SheetOrder{Stock: in.Body.Stock, Count: in.Body.Count,
-			Codes: in.Body.Codes, Components: in.Body.Components, Asset: in.Body.Asset, Start: in.Body.Start, Key: in.key()})
+	edge.Operation(a.API, op(http.MethodGet, "/v1/components/{id}/tags", "listComponentTags", "Labels and foreign codes of a component", "Tags"),
+		edge.Access{Who: edge.Staff, Object: "tags of a component of the own provider", Permission: "none"},
+		func(ctx context.Context, in *ComponentPath) (*Out[Page[TagRecord]], error) {
+			v := edge.ViewerFrom(ctx)
+			tags, err := a.Assets.ComponentTags(ctx, v, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			out := Page[TagRecord]{Items: make([]TagRecord, len(tags))}
+			for i, t := range tags {
+				out.Items[i] = recordFor(v)(asset.TagView{Tag: t, May: allTagRights})
+			}
+			return &Out[Page[TagRecord]]{out}, nil
+		}, limit)
+}
+
+// allTagRights are those of staff of the tag's provider.
+const allTagRights = asset.SeeTags | asset.BlockTags | asset.ManageTags
+
+func (f TagFilter) filter() asset.TagFilter {
+	return asset.TagFilter{Kind: asset.TagKind(f.Kind), State: tagging.State(f.State), Customer: f.Customer, Holder: f.Holder, NotSeenDays: f.NotSeenDays}
+}
+
+// record answers a tag that was just changed, with what the viewer may do with it now.
+func (a *api) record(ctx context.Context) func(*asset.Tag, error) (*Out[TagRecord], error) {
+	return func(t *asset.Tag, err error) (*Out[TagRecord], error) {
 		if err != nil {
 			return nil, err
 		}
-		return &SheetFile{ContentType: "application/pdf", Disposition: edge.Disposition("labels.pdf"), Labels: strconv.Itoa(p.Labels), Body: p.PDF}, nil
-	}, edge.RouteOptions{Limit: "sheet"})
+		out, err := a.recordOf(ctx, t)
+		return &Out[TagRecord]{out}, err
+	}
 }
 
-func tagOf(t *asset.Tag) StaffTag {
-	out := StaffTag{Code: t.ID, Print: tagging.Code(t.ID).Print(), Kind: string(t.Kind), State: string(t.State), Component: t.Component,
-		UpdatedAt: t.Updated.Time, History: make([]TagEvent, len(t.History))}
-	for i, e := range t.History {
-		out.History[i] = TagEvent{Step: string(e.Step), Who: e.Who, At: e.At.Time, Note: e.Note}
+func (a *api) recordOf(ctx context.Context, t *asset.Tag) (TagRecord, error) {
+	v := edge.ViewerFrom(ctx)
+	may := allTagRights
+	if !v.StaffOf(t.Provider) {
+		var err error
+		if may, err = a.Assets.TagRight(ctx, v, t.Provider, t.Customer); err != nil {
+			return TagRecord{}, err
+		}
 	}
-	return out
+	return recordFor(v)(asset.TagView{Tag: t, May: may}), nil
+}
+
+// recordFor shows tags to a viewer: the ids of people are for staff of the tag's provider only.
+func recordFor(v identity.Viewer) func(asset.TagView) TagRecord {
+	return func(t asset.TagView) TagRecord {
+		out := TagRecord{Code: t.ID, Print: t.Code().Print(), Kind: string(t.Kind), State: string(t.State), Provider: t.Provider, Customer: t.Customer,
+			Component: t.Component, Foreign: t.Foreign, Number: t.Number, Hint: t.Hint, Readings: t.Readings, SeenAt: moment(t.Seen.Time),
+			Replaces: t.Replaces, ReplacedBy: t.ReplacedBy, Request: t.Request, Permissions: rightNames(t.May), UpdatedAt: t.Updated.Time,
+			History: make([]TagEvent, len(t.History))}
+		if h := t.Holder; h != nil {
+			out.Holder = &TagHolder{Tenant: h.Tenant, Company: h.Company, Unit: h.Unit, IssuedAt: moment(h.Issued.Time)}
+		}
+		if t.Expires.Year() < never {
+			out.ExpiresAt = moment(t.Expires.Time)
+		}
+		for i, e := range t.History {
+			out.History[i] = TagEvent{Step: string(e.Step), Name: e.Name, At: e.At.Time, Note: e.Note}
+			if v.StaffOf(t.Provider) {
+				out.History[i].Who = e.Who
+			}
+		}
+		return out
+	}
+}
+
+// rightNames are the wire names of rights on tags.
+func rightNames(r asset.TagRight) []string {
+	names := []string{}
+	for _, known := range []struct {
+		right asset.TagRight
+		name  string
+	}{{asset.SeeTags, "see"}, {asset.BlockTags, "block"}, {asset.ManageTags, "manage"}} {
+		if r.Has(known.right) {
+			names = append(names, known.name)
+		}
+	}
+	return names
+}
+
+func doorStateOf(d asset.DoorState) DoorState {
+	return DoorState{Controller: d.Controller.ID, Name: d.Controller.Name, Place: d.Controller.Place, Manual: d.Controller.Manual, Step: d.Step,
+		RequestedAt: moment(d.Requested.Time), SentAt: moment(d.Sent.Time), AcknowledgedAt: moment(d.Acked.Time), Failed: d.Failed, By: d.By}
+}
+
+// never is the year in which a tag without expiry expires.
+const never = 9999
+
+// moment is a time that may not have come; nil is absent on the wire.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

@@ -50,6 +50,9 @@ func DefaultLimits() []Limit {
 		{"photo", 30, time.Minute, "decoding costs up to 0.5 s of a core (SEC-11)"},
 		{"photo_stranger", 6, time.Minute, "a finder photographs one label; decoding is the costliest thing a stranger may ask for (SEC-11)"},
 		{"report", 30, 10 * time.Minute, "a person describes at most a few faults in ten minutes (SEC-67)"},
+		{"found", 5, time.Hour, "a finder writes once; five leave room for a bunch of fobs and a second thought"},
+		{"found_total", 120, time.Hour, "finders of all addresses together: staff read each message, and a flood must not bury the rest"},
+		{"tag_list", 10, time.Minute, "a list of 20,000 tags costs seconds of a core, coming in or going out (SEC-73)"},
 		{"sheet", 10, time.Minute, "a label sheet costs up to a second of a core (SEC-73)"},
 		{"sign_in_address", 60, 15 * time.Minute, "B1: one password tried on many accounts from one address"},
 	}

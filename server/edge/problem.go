@@ -54,6 +54,22 @@ type Problem struct {
 	Cause error
 }
 
+// WithDetails adds to the answer to an error what a program needs to go on, as [Problem.Details]; nil stays nil.
+func WithDetails(err error, details any) error {
+	if err == nil {
+		return nil
+	}
+	return &detailed{err, details}
+}
+
+type detailed struct {
+	error
+	details any
+}
+
+// Unwrap returns the error without details.
+func (d *detailed) Unwrap() error { return d.error }
+
 // Text is a placeholder of a message that is itself a message.
 type Text struct {
 	Key  string
@@ -195,8 +211,19 @@ func (s *Server) Problems(l locale.Tag) []Failure {
 	return list
 }
 
-// problem finds the answer to an error: its own, that of the first matching entry of the table, else 500.
+// problem finds the answer to an error: its own, that of the first matching entry of the table, else 500, which says nothing more.
 func (s *Server) problem(err error) *Problem {
+	p := s.mapped(err)
+	var d *detailed
+	if p.Status < 500 && errors.As(err, &d) {
+		with := *p
+		with.Details = d.details
+		return &with
+	}
+	return p
+}
+
+func (s *Server) mapped(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		for _, m := range s.mappings {
