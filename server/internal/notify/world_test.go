@@ -83,6 +83,7 @@ type world struct {
 	push     *recorder
 	desk     *desk.Service
 	people   *identity.Directory
+	assets   *asset.Service
 	requests store.Collection[desk.Request]
 	asset    asset.Asset
 	staff    identity.Viewer // has no device; acts
@@ -139,6 +140,7 @@ func newWorld(t *testing.T, wrap ...func(store.Engine) store.Engine) *world {
 		HashParams: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
 	w.people = must(t, people, err)
 	assets := asset.New(asset.Options{Engine: w.engine, People: people, Now: w.clock, Random: rand.Reader, LabelURL: "https://scan.example.com"})
+	w.assets = assets
 	w.requests = store.In[desk.Request](w.engine, "requests")
 	w.Worker = w.worker(w.push)
 	w.desk = desk.New(desk.Options{Engine: w.engine, Assets: assets, People: people, Blobs: store.NewBlobs(w.engine, w.clock, rand.Reader),
