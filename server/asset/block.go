@@ -32,9 +32,10 @@ var ErrApproval = errors.New("asset: reactivation waits for the approval of the 
 const expiredNote = "expired"
 
 // Refused reports whether doors have to refuse the tag: an access tag that is blocked, and one that was replaced or retired, whether blocked
-// before or not, because the old fob may still be about. Its number stays refused for good; labels are not for doors.
+// before or not, because the old fob may still be about. Its number stays refused unless another tag has it now, see [Tag.Reused]. Labels
+// are not for doors.
 func (t *Tag) Refused() bool {
-	return t.Kind == AccessTag && (t.State == tagging.Blocked || t.Gone())
+	return t.Kind == AccessTag && (t.State == tagging.Blocked || t.Gone() && t.Reused == "")
 }
 
 // Block refuses a tag at every scan from the moment it returns, and puts it on the access list; customers with [BlockTags] and

@@ -38,6 +38,7 @@ const (
 	RepeatedNumber  = "repeated"       // Other is the line that has the number too
 	AmbiguousNumber = "ambiguous"      // Fits are several tags on record
 	OthersNumber    = "other_customer" // Fits is a tag of another customer
+	BlockedNumber   = "blocked_number" // Fits is a tag that was blocked when it was retired or replaced
 	OwnCode         = "own_code"       // the code of one of our tags, Fits, is no number
 )
 
@@ -61,7 +62,7 @@ type ImportResult struct {
 // ReasonKey is the message key of Reason, with the placeholder Line for Other.
 func (r ImportResult) ReasonKey() string {
 	switch r.Reason {
-	case Missing, TooLong, NotChosen, BadText, OutOfRange, RepeatedNumber, AmbiguousNumber, OthersNumber, OwnCode:
+	case Missing, TooLong, NotChosen, BadText, OutOfRange, RepeatedNumber, AmbiguousNumber, OthersNumber, BlockedNumber, OwnCode:
 		return "import.reason." + r.Reason
 	}
 	return "reading.flag." + r.Reason
@@ -138,6 +139,7 @@ type tagImport struct {
 	keys     map[string][]int // key of a reading -> earlier lines
 	report   ImportReport
 	fresh    []*Tag
+	again    []*Tag // fresh ones with the number of a tag that ended
 }
 
 // customerNumbers finds the customers of the viewer's provider by their numbers.
@@ -226,6 +228,21 @@ func (im *tagImport) line(ctx context.Context, i int) (ImportResult, error) {
 		if !errors.Is(err, ErrNotFound) {
 			return r, err
 		}
+	}
+	again, err := im.s.reusable(ctx, im.v, n)
+	var ended *FitsError
+	if errors.As(err, &ended) {
+		r.Column, r.Reason = "number", BlockedNumber
+		for _, k := range ended.Match.Tags {
+			r.Fits = append(r.Fits, k.ID)
+		}
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	if again {
+		im.again = append(im.again, t)
 	}
 	r.Outcome, r.Tag = ImportNew, t.ID
 	im.fresh = append(im.fresh, t)
@@ -342,6 +359,11 @@ func (im *tagImport) store(ctx context.Context) error {
 			ids[i] = t.ID
 		}
 		if err := im.s.tags.InsertAll(ctx, ids, batch); err != nil {
+			return fmt.Errorf("asset: import: %w", err)
+		}
+	}
+	for _, t := range im.again {
+		if err := im.s.reuse(ctx, im.v, t); err != nil {
 			return fmt.Errorf("asset: import: %w", err)
 		}
 	}

@@ -34,8 +34,8 @@ func (e *FitsError) Error() string { return "asset: number fits tags on record" 
 const ReadNumber tagging.Step = "read"
 
 // Enrol makes a fob or card of a customer known; staff of the provider only, and the provider must serve the customer. A random or
-// truncated number is a *ReadingError, one that fits a tag on record a *FitsError until confirmed. Of several who enrol one number at
-// once, one wins.
+// truncated number is a *ReadingError, one that fits a tag on record a *FitsError until confirmed, and one that fits a tag that was
+// blocked when it was retired or replaced always. Of several who enrol one number at once, one wins.
 func (s *Service) Enrol(ctx context.Context, v identity.Viewer, e Enrolment) (*Tag, error) {
 	if err := s.serves(ctx, v, e.Customer); err != nil {
 		return nil, err
@@ -57,7 +57,14 @@ func (s *Service) Enrol(ctx context.Context, v identity.Viewer, e Enrolment) (*T
 				return err
 			}
 		}
-		return s.tags.Insert(ctx, t.ID, t)
+		again, err := s.reusable(ctx, v, n)
+		if err != nil {
+			return err
+		}
+		if err := s.tags.Insert(ctx, t.ID, t); err != nil || !again {
+			return err
+		}
+		return s.reuse(ctx, v, t)
 	})
 	if err != nil {
 		return nil, err
@@ -160,6 +167,9 @@ func (s *Service) AddReading(ctx context.Context, v identity.Viewer, id, text, h
 		if err := s.collides(ctx, v, n, id); err != nil {
 			return err
 		}
+		if _, err := s.reusable(ctx, v, n); err != nil {
+			return err
+		}
 		changed, err = s.change(ctx, v, id, func(t *Tag, now store.Time) error {
 			if t.Kind != AccessTag || t.Gone() {
 				return &tagging.StepError{State: t.State, Step: ReadNumber}
@@ -193,7 +203,7 @@ func (s *Service) Issue(ctx context.Context, v identity.Viewer, id string, h Hol
 	if until.Before(s.now()) {
 		return nil, &FieldError{"expires", OutOfRange}
 	}
-	return s.changeAccess(ctx, v, id, func(t *Tag, now store.Time) error {
+	t, err := s.changeAccess(ctx, v, id, func(t *Tag, now store.Time) error {
 		if t.Holder != nil && t.State == tagging.Bound && t.Expires == until {
 			same := h
 			same.Issued = t.Holder.Issued
@@ -204,6 +214,10 @@ func (s *Service) Issue(ctx context.Context, v identity.Viewer, id string, h Hol
 		t.Expires = until
 		return t.issue(v, h, now)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return t, s.reuse(ctx, v, t)
 }
 
 // Return takes an access tag back into the drawer; one that lies there already stays as it is.

@@ -34,6 +34,8 @@ type Tag struct {
 	// Replaces and ReplacedBy link the tags of a replacement.
 	Replaces   string `json:"replaces,omitempty"`
 	ReplacedBy string `json:"replaced_by,omitempty"`
+	// Reused is the tag that has the number of a retired or replaced one now; doors go by that one then.
+	Reused string `json:"reused,omitempty"`
 	// Listed is the version of the provider's access list that brought the last change for doors: 0 for a tag that was never on it,
 	// [listPending] for one that waits for its number. Change counts those changes, ListedAt is when the last one was made, and Barred
 	// what it was: doors refuse the tag, or let it pass again. Proofs are what controllers made of it.
