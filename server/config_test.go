@@ -136,7 +136,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestValidateReportsAllAtOnce(t *testing.T) {
-	c := Config{PublicURL: "x", Listen: "x", SecretKey: "x", FCMCredentials: "nowhere", FCMEndpoint: "http://example.com", TrustedProxies: "x", Origins: "x",
+	c := Config{PublicURL: "x", Listen: "x", SecretKey: "x", FCMCredentials: "nowhere", FCMEndpoint: "http://example.com", TrustedProxies: "x", Connectors: "x", Origins: "x",
 		URLAliases: "x", StaffFactor: "x", TimeZone: "x", LogLevel: "x"}
 	err := c.Validate()
 	if err == nil {
