@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/asset"
@@ -35,7 +36,7 @@ func (s *Sightings) Run(ctx context.Context) {
 		case <-t.C:
 		}
 		now := s.now()
-		if err := s.Flush(ctx); err != nil && ctx.Err() == nil {
+		if err := s.flush(ctx, logRate); err != nil && ctx.Err() == nil {
 			trouble = err
 		}
 		if now.Sub(swept) >= sweepEvery {
@@ -62,8 +63,11 @@ func (s *Sightings) tellDropped() {
 	}
 }
 
-// Flush writes what waits, in order of weight: sightings, then what finders wrote, then the log. What the store does not take waits on.
-func (s *Sightings) Flush(ctx context.Context) error {
+// Flush writes all that waits, in order of weight: sightings, then what finders wrote, then the log. What the store does not take waits
+// on.
+func (s *Sightings) Flush(ctx context.Context) error { return s.flush(ctx, math.MaxInt) }
+
+func (s *Sightings) flush(ctx context.Context, entries int) error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	settings := settingsOf{s.assets, map[string]asset.TagSettings{}}
@@ -74,13 +78,13 @@ func (s *Sightings) Flush(ctx context.Context) error {
 			err = errors.Join(err, e)
 		}
 	}
-	return errors.Join(err, s.flushLog(ctx, settings))
+	return errors.Join(err, s.flushLog(ctx, settings, entries))
 }
 
 // flushTroubles records what people scanned that should not turn up. Nobody is alerted of a tag without holder: a person who scans
 // such a tag is about to issue it.
 func (s *Sightings) flushTroubles(ctx context.Context, settings settingsOf) error {
-	scans := s.troubles.take()
+	scans := s.troubles.take(math.MaxInt)
 	for i, scan := range scans {
 		err := s.sighted(ctx, settings, scan)
 		if err != nil {
@@ -119,7 +123,7 @@ func (s *Sightings) sighted(ctx context.Context, settings settingsOf, scan scann
 // flushStrays settles what strangers scanned: of blocked and replaced tags it is recorded that they turned up, of all others nothing
 // is stored (SEC-93).
 func (s *Sightings) flushStrays(ctx context.Context, settings settingsOf) error {
-	strays := s.strays.take()
+	strays := s.strays.take(math.MaxInt)
 	if len(strays) == 0 {
 		return nil
 	}

@@ -88,9 +88,13 @@ func (s *Sightings) Log(ctx context.Context, v identity.Viewer, tag, after strin
 	return out, next, nil
 }
 
-// flushLog writes the scans that wait and when their tags were last seen.
-func (s *Sightings) flushLog(ctx context.Context, settings settingsOf) error {
-	scans := s.scans.take()
+// logRate is how many scans are written to the log in one round of the worker: more than people make, and so few that scanning at full
+// load is hardly slower for it. A burst waits in the queue for its turn.
+const logRate = 1000
+
+// flushLog writes scans that wait, at most so many, and when their tags were last seen.
+func (s *Sightings) flushLog(ctx context.Context, settings settingsOf, most int) error {
+	scans := s.scans.take(most)
 	for len(scans) > 0 {
 		n := min(len(scans), store.MaxPage)
 		if err := s.writeLog(ctx, scans[:n], settings); err != nil {

@@ -22,12 +22,16 @@ func (q *queue[T]) put(item T) {
 	q.items = append(q.items, item)
 }
 
-// take empties the queue.
-func (q *queue[T]) take() []T {
+// take takes the first entries out of the queue, at most so many.
+func (q *queue[T]) take(most int) []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	items := q.items
 	q.items = nil
+	if len(items) > most {
+		q.items = append(q.items, items[most:]...)
+		items = items[:most]
+	}
 	return items
 }
 
