@@ -12,6 +12,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/scan"
+	"github.com/tagwerk/tagwerk/server/table"
 	"github.com/tagwerk/tagwerk/tagging"
 	"github.com/tagwerk/tagwerk/tagging/picture"
 )
@@ -19,7 +20,7 @@ import (
 // problems is the one table from errors of the domain to HTTP: the first entry that fits answers. What stands in no entry is a
 // 500 whose text says nothing of the cause.
 func problems() []edge.Mapping {
-	table := []edge.Mapping{
+	rows := []edge.Mapping{
 		// Not there and not to be known of are one answer (SEC-16).
 		{Err: asset.ErrNotFound, Status: http.StatusNotFound, Code: "not_found"},
 		{Err: desk.ErrNotFound, Status: http.StatusNotFound, Code: "not_found"},
@@ -49,6 +50,11 @@ func problems() []edge.Mapping {
 		{Err: asset.ErrSheetOrder, Status: http.StatusUnprocessableEntity, Code: "sheet_order"},
 		{Err: asset.ErrStock, Status: http.StatusUnprocessableEntity, Code: "label_stock"},
 
+		{Err: asset.ErrApproval, Status: http.StatusConflict, Code: "approval_needed"},
+		{Err: asset.ErrVersion, Status: http.StatusConflict, Code: "list_version"},
+		{Err: asset.ErrImportSize, Status: http.StatusUnprocessableEntity, Code: "import_size"},
+		{Err: asset.ErrExportSize, Status: http.StatusUnprocessableEntity, Code: "export_size"},
+
 		{Err: identity.ErrBadCredentials, Status: http.StatusUnauthorized, Code: "bad_credentials"},
 		{Err: identity.ErrOTPRequired, Status: http.StatusUnauthorized, Code: "otp_required"},
 		{Err: identity.ErrOTPWrong, Status: http.StatusUnauthorized, Code: "otp_wrong"},
@@ -63,10 +69,12 @@ func problems() []edge.Mapping {
 		{Err: store.ErrClosed, Status: http.StatusServiceUnavailable, Code: "storage_stopped"},
 		{Err: store.ErrBadQuery, Status: http.StatusBadRequest, Code: "invalid_request"},
 
-		// Only handlers return it, as a Problem of its own.
-		{Match: func(error) bool { return false }, Status: http.StatusNotAcceptable, Code: "not_acceptable"},
+		// Only handlers return these, as a Problem of their own.
+		{Match: never, Status: http.StatusNotAcceptable, Code: "not_acceptable"},
+		{Match: never, Status: http.StatusConflict, Code: "tag_ambiguous"},
+		{Match: never, Status: http.StatusUnprocessableEntity, Code: "import_refused"},
 	}
-	return append(table,
+	return append(rows,
 		typed(http.StatusUnprocessableEntity, "mistyped_code", func(e *tagging.CodeError, p *edge.Problem) { p.Args = typo(e) }),
 		typed(http.StatusUnprocessableEntity, "photo_unsupported", func(e *picture.UnsupportedError, p *edge.Problem) {
 			p.Args = map[string]any{"Kind": e.Kind}
@@ -84,11 +92,36 @@ func problems() []edge.Mapping {
 			p.RetryAfter = e.RetryAfter
 			p.Args = map[string]any{"Seconds": int(e.RetryAfter.Seconds()) + 1}
 		}),
+		typed(http.StatusUnprocessableEntity, "invalid_input", func(e *asset.FieldError, p *edge.Problem) {
+			p.Fields = []edge.FieldError{{Pointer: "/" + e.Field, Code: fieldCode(e.Code)}}
+		}),
+		typed(http.StatusUnprocessableEntity, "list_unreadable", func(e *table.Fault, p *edge.Problem) {
+			p.Fields = []edge.FieldError{{Code: e.Code, Message: "import.file." + e.Code, Args: map[string]any{"Line": e.Line, "Column": e.Column}}}
+		}),
+		typed(http.StatusUnprocessableEntity, "tag_number", func(e *asset.ReadingError, p *edge.Problem) {
+			p.Fields = []edge.FieldError{{Pointer: "/number", Code: e.Flag, Message: "reading.flag." + e.Flag}}
+		}),
+		typed(http.StatusConflict, "tag_fits", func(e *asset.FitsError, p *edge.Problem) {
+			for _, t := range e.Match.Tags {
+				p.Fields = append(p.Fields, fitting(t))
+			}
+		}),
 		typed(http.StatusConflict, "tag_step", func(*tagging.StepError, *edge.Problem) {}),
 		typed(http.StatusUnprocessableEntity, "label_too_small", func(e *labels.PreflightError, p *edge.Problem) {
 			p.Args = map[string]any{"Stock": e.Stock, "MinSide": fmt.Sprintf("%.1f", e.MinSideMM)}
 		}),
 	)
+}
+
+func never(error) bool { return false }
+
+// fitting names a tag on record that a number fits, as people know it.
+func fitting(t asset.TagView) edge.FieldError {
+	f := edge.FieldError{Pointer: "/number", Code: "fits", Args: map[string]any{"Number": t.Number, "Print": t.Code().Print()}}
+	if t.Holder != nil {
+		f.Message, f.Args["Holder"] = "problem.field.fits_holder", t.Holder.String()
+	}
+	return f
 }
 
 // typo says what is wrong with a mistyped code, from its text alone (SEC-2).
@@ -116,7 +149,7 @@ func typed[E error](status int, code string, explain func(E, *edge.Problem)) edg
 	}
 }
 
-// fieldCode is the wire word of a reason; the desk's limit on texts has no number in its message.
+// fieldCode is the wire word of a reason; the domain's limits on texts have no number in their message.
 func fieldCode(reason string) string {
 	if reason == desk.TooLong {
 		return "text_too_long"
