@@ -21,6 +21,8 @@ type table struct {
 	name   string
 	layout *store.Layout
 	multi  []multiIndex
+	// uniqueMulti says that a Multi index is unique too, so that its side table may refuse a document that was written.
+	uniqueMulti bool
 
 	get, insert, replace, remove, revision, rid string
 	// gen counts commits that touched the collection, for the cache of pages.
@@ -56,6 +58,7 @@ func newTable(spec store.Spec) (*table, error) {
 	for _, ix := range spec.Indexes {
 		if ix.Multi {
 			side := quote(sideName(spec.Name, ix.Name))
+			t.uniqueMulti = t.uniqueMulti || ix.Unique
 			t.multi = append(t.multi, multiIndex{Index: ix, table: side,
 				list:   `SELECT key FROM ` + side + ` WHERE rid=?`,
 				insert: `INSERT INTO ` + side + `(key, id, rid) VALUES(?, ?, ?)`,
