@@ -3,6 +3,7 @@ package mobileapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tagwerk/tagwerk/server/asset"
@@ -17,7 +18,14 @@ import (
 // ScanAnswer is what a code leads to. A stranger gets provider and actions, whatever the code is.
 type ScanAnswer struct {
 	Provider        Contact      `json:"provider" doc:"Whom to call"`
-	Tag             *Tag         `json:"tag,omitempty"`
+	Tag             *Tag         `json:"tag,omitempty" doc:"Absent where choices are to choose among"`
+	Number          string       `json:"number,omitempty" doc:"Of an access tag, as people know it"`
+	Holder          *TagHolder   `json:"holder,omitempty" doc:"Of an access tag; absent while nobody has it"`
+	ExpiresAt       *time.Time   `json:"expires_at,omitempty" doc:"When an access tag blocks itself"`
+	Confirm         bool         `json:"confirm,omitempty" doc:"The number shows so few digits that a person must say whether this tag is meant"`
+	Choices         []ScanChoice `json:"choices,omitempty" doc:"Tags that fit: a person must say which one, then ask for its code"`
+	MoreChoices     bool         `json:"more_choices,omitempty" doc:"There are others that fit"`
+	Unknown         *ScanUnknown `json:"unknown,omitempty" doc:"What was read and is on record nowhere; others than staff get remarks alone"`
 	Component       *Component   `json:"component,omitempty" doc:"With the components grant"`
 	Asset           *AssetBrief  `json:"asset,omitempty"`
 	Due             *Due         `json:"due,omitempty" doc:"With the due dates grant"`
@@ -45,6 +53,23 @@ type Tag struct {
 	Print string `json:"print" doc:"As it is printed"`
 	Kind  string `json:"kind" enum:"label,access"`
 	State string `json:"state" enum:"unbound,active,blocked,retired,replaced"`
+	// ReplacedBy is for those who may know the other tag.
+	ReplacedBy string `json:"replaced_by,omitempty" doc:"Code of the tag that replaced this one"`
+}
+
+// ScanChoice is one of several tags that fit, with what tells it from the others.
+type ScanChoice struct {
+	Tag
+	Asset     string     `json:"asset,omitempty" doc:"Name of a label's asset"`
+	Component string     `json:"component,omitempty" doc:"Name; with the components grant"`
+	Number    string     `json:"number,omitempty" doc:"Of an access tag"`
+	Holder    *TagHolder `json:"holder,omitempty" doc:"Of an access tag"`
+}
+
+// ScanUnknown is the reading of what is on record nowhere.
+type ScanUnknown struct {
+	Candidates []Candidate `json:"candidates" doc:"What the payload may mean, the likeliest first: the code of a component, the number of a tag"`
+	Flags      []Flag      `json:"flags" doc:"Remarks, such as why a number cannot be used"`
 }
 
 // Due holds due dates; absent ones are unknown.
@@ -68,9 +93,9 @@ type FaultType struct {
 
 // ScanAction is what the viewer may do now.
 type ScanAction struct {
-	Action string `json:"action" enum:"sign_in,report_fault,open_asset,bind"`
+	Action string `json:"action" enum:"sign_in,report_fault,open_asset,bind,block,reactivate,replace,bind_code,enrol"`
 	Method string `json:"method"`
-	URL    string `json:"url" doc:"Path on this server"`
+	URL    string `json:"url" doc:"Path on this server; {id} is to be filled in"`
 }
 
 // CodeInputPath carries one of our codes.
@@ -83,7 +108,8 @@ type PayloadInput struct {
 	Body struct {
 		Payload   string `json:"payload" minLength:"1" maxLength:"2048" doc:"What was read, as it is"`
 		Symbology string `json:"symbology,omitempty" maxLength:"16"`
-		Source    string `json:"source,omitempty" enum:"qr,nfc,webnfc,android,ios,wedge,typed"`
+		Source    string `json:"source,omitempty" enum:"qr,nfc,webnfc,android,ios,wedge,typed" doc:"What read it: a camera, a phone's NFC, a reader that types, a person"`
+		Hint      string `json:"hint,omitempty" enum:"125khz,13.56mhz,iso14443,hid" doc:"Kind of reader, where more is known than the source says"`
 	}
 }
 
@@ -114,7 +140,7 @@ func (a *api) scanning() {
 				return nil, err
 			}
 			return a.answer(ctx)(a.Scan.Payload(ctx, edge.ViewerFrom(ctx), edge.HostFrom(ctx),
-				scan.Input{Payload: in.Body.Payload, Source: in.Body.Source}))
+				scan.Input{Payload: in.Body.Payload, Source: in.Body.Source, Hint: in.Body.Hint}))
 		}, edge.RouteOptions{Limit: "scan"})
 
 	photo := op(http.MethodPost, "/v1/scan/photo", "scanPhoto", "Decode a photo and resolve what it shows", "Scan")
@@ -166,7 +192,11 @@ func (a *api) answer(ctx context.Context) func(scan.Answer, error) (*Out[ScanAns
 				return nil, err
 			}
 		}
-		return &Out[ScanAnswer]{scanAnswer(v, s)}, nil
+		out := scanAnswer(v, s)
+		if u := s.Unknown; u != nil {
+			out.Unknown = &ScanUnknown{Candidates: a.candidatesOf(ctx, u.Candidates), Flags: a.flagsOf(ctx, u.Flags)}
+		}
+		return &Out[ScanAnswer]{out}, nil
 	}
 }
 
@@ -175,8 +205,17 @@ func scanAnswer(v identity.Viewer, s scan.Answer) ScanAnswer {
 	code := ""
 	if s.Tag != nil {
 		code = string(s.Tag.Code)
-		out.Tag = &Tag{Code: code, Print: s.Tag.Code.Print(), Kind: string(s.Tag.Kind), State: s.Tag.State}
+		tag := scannedTag(*s.Tag)
+		out.Tag = &tag
+		out.Number, out.Holder, out.Confirm = s.Number, holderOf(s.Holder), s.Confirm
+		if s.Expires.Year() < never {
+			out.ExpiresAt = moment(s.Expires.Time)
+		}
 	}
+	for _, c := range s.Choices {
+		out.Choices = append(out.Choices, ScanChoice{Tag: scannedTag(c.Tag), Asset: c.Asset, Component: c.Component, Number: c.Number, Holder: holderOf(c.Holder)})
+	}
+	out.MoreChoices = s.MoreChoices
 	if s.Access.Asset != nil {
 		brief := briefOf(s.Access.Asset)
 		out.Asset = &brief
@@ -203,14 +242,50 @@ func scanAnswer(v identity.Viewer, s scan.Answer) ScanAnswer {
 	return out
 }
 
+func scannedTag(t scan.Tag) Tag {
+	return Tag{Code: string(t.Code), Print: t.Code.Print(), Kind: string(t.Kind), State: t.State, ReplacedBy: string(t.ReplacedBy)}
+}
+
+// holderOf is who has an access tag, or nil.
+func holderOf(h *asset.Holder) *TagHolder {
+	if h == nil {
+		return nil
+	}
+	return &TagHolder{Tenant: h.Tenant, Company: h.Company, Unit: h.Unit, IssuedAt: moment(h.Issued.Time)}
+}
+
+// candidatesOf says of what kind each meaning of an input is, in the reader's language.
+func (a *api) candidatesOf(ctx context.Context, candidates []string) []Candidate {
+	out := make([]Candidate, len(candidates))
+	for i, c := range candidates {
+		kind, _, _ := strings.Cut(c, ":")
+		out[i] = Candidate{Reading: c, Kind: a.Catalogue.Text(edge.LocaleFrom(ctx), "reading.kind."+kind, map[string]any{})}
+	}
+	return out
+}
+
+// flagsOf explains the remarks on an input in the reader's language.
+func (a *api) flagsOf(ctx context.Context, flags []string) []Flag {
+	out := make([]Flag, len(flags))
+	for i, f := range flags {
+		name, of, _ := strings.Cut(f, "=")
+		out[i] = Flag{Flag: f, Text: a.Catalogue.Text(edge.LocaleFrom(ctx), "reading.flag."+name, map[string]any{"Reading": of})}
+	}
+	return out
+}
+
 func actionOf(action scan.Action, code string, a *asset.Asset) ScanAction {
 	switch action {
 	case scan.SignIn:
 		return ScanAction{string(action), http.MethodPost, "/v1/sessions"}
 	case scan.ReportFault:
 		return ScanAction{string(action), http.MethodPost, "/v1/requests"}
-	case scan.BindLabel:
-		return ScanAction{string(action), http.MethodPost, "/v1/tags/" + code + "/bind"}
+	case scan.BindLabel, scan.BlockTag, scan.ReactivateTag, scan.ReplaceTag:
+		return ScanAction{string(action), http.MethodPost, "/v1/tags/" + code + "/" + string(action)}
+	case scan.BindCode:
+		return ScanAction{string(action), http.MethodPost, "/v1/components/{id}/codes"}
+	case scan.Enrol:
+		return ScanAction{string(action), http.MethodPost, "/v1/tags/enrol"}
 	default:
 		return ScanAction{string(action), http.MethodGet, "/v1/assets/" + a.ID}
 	}

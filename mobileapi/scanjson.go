@@ -22,10 +22,27 @@ func (a PhotoAnswer) AppendJSON(b []byte) []byte {
 func (a *ScanAnswer) appendFields(b []byte) []byte {
 	b = a.Provider.appendJSON(append(b, `{"provider":`...))
 	if t := a.Tag; t != nil {
-		b = appendString(append(b, `,"tag":{"code":`...), t.Code)
-		b = appendString(append(b, `,"print":`...), t.Print)
-		b = appendString(append(b, `,"kind":`...), t.Kind)
-		b = appendString(append(b, `,"state":`...), t.State)
+		b = append(t.appendFields(append(b, `,"tag":`...)), '}')
+	}
+	b = appendGiven(b, `,"number":`, a.Number)
+	if a.Holder != nil {
+		b = a.Holder.appendJSON(append(b, `,"holder":`...))
+	}
+	if a.ExpiresAt != nil {
+		b = appendTime(append(b, `,"expires_at":`...), *a.ExpiresAt)
+	}
+	if a.Confirm {
+		b = append(b, `,"confirm":true`...)
+	}
+	if len(a.Choices) > 0 {
+		b = appendList(append(b, `,"choices":`...), a.Choices, ScanChoice.appendJSON)
+	}
+	if a.MoreChoices {
+		b = append(b, `,"more_choices":true`...)
+	}
+	if u := a.Unknown; u != nil {
+		b = appendList(append(b, `,"unknown":{"candidates":`...), u.Candidates, Candidate.appendJSON)
+		b = appendList(append(b, `,"flags":`...), u.Flags, Flag.appendJSON)
 		b = append(b, '}')
 	}
 	if a.Component != nil {
@@ -62,6 +79,55 @@ func (a *ScanAnswer) appendFields(b []byte) []byte {
 		b = append(b, '}')
 	}
 	return appendList(append(b, `,"actions":`...), a.Actions, ScanAction.appendJSON)
+}
+
+func (t *Tag) appendFields(b []byte) []byte {
+	b = appendString(append(b, `{"code":`...), t.Code)
+	b = appendString(append(b, `,"print":`...), t.Print)
+	b = appendString(append(b, `,"kind":`...), t.Kind)
+	b = appendString(append(b, `,"state":`...), t.State)
+	return appendGiven(b, `,"replaced_by":`, t.ReplacedBy)
+}
+
+func (c ScanChoice) appendJSON(b []byte) []byte {
+	b = c.Tag.appendFields(b)
+	b = appendGiven(b, `,"asset":`, c.Asset)
+	b = appendGiven(b, `,"component":`, c.Component)
+	b = appendGiven(b, `,"number":`, c.Number)
+	if c.Holder != nil {
+		b = c.Holder.appendJSON(append(b, `,"holder":`...))
+	}
+	return append(b, '}')
+}
+
+func (h *TagHolder) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	begun := len(b)
+	next := func(name string) string {
+		if len(b) > begun {
+			return "," + name
+		}
+		return name
+	}
+	b = appendGiven(b, next(`"tenant":`), h.Tenant)
+	b = appendGiven(b, next(`"company":`), h.Company)
+	b = appendGiven(b, next(`"unit":`), h.Unit)
+	if h.IssuedAt != nil {
+		b = appendTime(append(b, next(`"issued_at":`)...), *h.IssuedAt)
+	}
+	return append(b, '}')
+}
+
+func (c Candidate) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"reading":`...), c.Reading)
+	b = appendString(append(b, `,"kind":`...), c.Kind)
+	return append(b, '}')
+}
+
+func (f Flag) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"flag":`...), f.Flag)
+	b = appendString(append(b, `,"text":`...), f.Text)
+	return append(b, '}')
 }
 
 func (c *Contact) appendJSON(b []byte) []byte {

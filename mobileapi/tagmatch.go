@@ -94,17 +94,8 @@ func (a *api) matchPayload(ctx context.Context, v identity.Viewer, payload strin
 }
 
 func (a *api) matchOf(ctx context.Context, m asset.NumberMatch) MatchAnswer {
-	l := edge.LocaleFrom(ctx)
-	out := MatchAnswer{Decision: string(m.Decision), Candidates: make([]Candidate, len(m.Reading.Candidates)), Flags: make([]Flag, len(m.Reading.Flags)),
+	out := MatchAnswer{Decision: string(m.Decision), Candidates: a.candidatesOf(ctx, m.Reading.Candidates), Flags: a.flagsOf(ctx, m.Reading.Flags),
 		Tags: make([]TagRecord, len(m.Tags)), More: m.More}
-	for i, c := range m.Reading.Candidates {
-		kind, _, _ := strings.Cut(c, ":")
-		out.Candidates[i] = Candidate{Reading: c, Kind: a.Catalogue.Text(l, "reading.kind."+kind, map[string]any{})}
-	}
-	for i, f := range m.Reading.Flags {
-		name, of, _ := strings.Cut(f, "=")
-		out.Flags[i] = Flag{Flag: f, Text: a.Catalogue.Text(l, "reading.flag."+name, map[string]any{"Reading": of})}
-	}
 	for i, t := range m.Tags {
 		out.Tags[i] = recordFor(edge.ViewerFrom(ctx))(t)
 	}

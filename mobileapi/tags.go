@@ -181,9 +181,7 @@ func recordFor(v identity.Viewer) func(asset.TagView) TagRecord {
 			Component: t.Component, Foreign: t.Foreign, Number: t.Number, Hint: t.Hint, Readings: t.Readings, SeenAt: moment(t.Seen.Time),
 			Replaces: t.Replaces, ReplacedBy: t.ReplacedBy, Request: t.Request, Permissions: rightNames(t.May), UpdatedAt: t.Updated.Time,
 			History: make([]TagEvent, len(t.History))}
-		if h := t.Holder; h != nil {
-			out.Holder = &TagHolder{Tenant: h.Tenant, Company: h.Company, Unit: h.Unit, IssuedAt: moment(h.Issued.Time)}
-		}
+		out.Holder = holderOf(t.Holder)
 		if t.Expires.Year() < never {
 			out.ExpiresAt = moment(t.Expires.Time)
 		}
