@@ -135,7 +135,7 @@ type sampler struct {
 }
 
 func (b *sampler) build(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{b.branches, b.customers, b.germanAssets, b.swedishAssets, b.people, b.labels} {
+	for _, step := range []func(context.Context) error{b.branches, b.customers, b.germanAssets, b.swedishAssets, b.people, b.labels, b.fobs} {
 		if err := step(ctx); err != nil {
 			return err
 		}

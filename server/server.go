@@ -220,7 +220,7 @@ func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, p
 	if err != nil {
 		return err
 	}
-	pages, err := portal.New(portal.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos,
+	pages, err := portal.New(portal.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, Sightings: a.Sightings, People: a.People, Photos: photos,
 		Catalogue: catalogue, PublicURL: a.Config.PublicURL, Hosts: hosts, Now: a.now, Logger: a.log, Zone: zone, Key: key,
 		PushConfigured: a.worker.Push != nil, RequireStaffFactor: a.Config.StaffFactor == "required"})
 	if err != nil {
@@ -235,7 +235,8 @@ func (a *App) frontEnds(rt Runtime, key [32]byte, catalogue *locale.Catalogue, p
 		return err
 	}
 	pages.Mount(a.Edge)
-	a.API = mobileapi.Mount(a.Edge, mobileapi.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan, People: a.People, Photos: photos, Key: key})
+	a.API = mobileapi.Mount(a.Edge, mobileapi.Options{Assets: a.Assets, Desk: a.Desk, Scan: a.Scan,
+		Sightings: a.Sightings, People: a.People, Photos: photos, Catalogue: catalogue, Own: tagging.Config{OwnHosts: hosts}, Now: a.now, Zone: zone, Key: key})
 	return nil
 }
 

@@ -325,12 +325,13 @@ type names struct {
 	providers  map[string]string
 	assets     map[string]asset.Access
 	components map[string]string
+	customers  map[string]string
 }
 
 func (p *Portal) names(r *edge.Request) *names {
 	l := language(r)
 	return &names{p: p, ctx: r.Context(), viewer: r.Viewer(), lang: func(f desk.FaultType) string { return f.Name(l) },
-		providers: map[string]string{}, assets: map[string]asset.Access{}, components: map[string]string{}}
+		providers: map[string]string{}, assets: map[string]asset.Access{}, components: map[string]string{}, customers: map[string]string{}}
 }
 
 // provider is a company with its branch; "" for one that is gone.
@@ -351,6 +352,19 @@ func companyName(pr identity.Provider) string {
 		return pr.Company
 	}
 	return pr.Company + ", " + pr.Branch
+}
+
+// customer is the name of a customer, "" if the viewer may not know it.
+func (n *names) customer(id string) (string, error) {
+	if name, ok := n.customers[id]; ok {
+		return name, nil
+	}
+	c, err := n.p.opt.People.Customer(n.ctx, n.viewer, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	n.customers[id] = c.Name
+	return c.Name, nil
 }
 
 // asset is the viewer's access to an asset; without an Asset if there is none.

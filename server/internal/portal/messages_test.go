@@ -71,8 +71,8 @@ func TestMessages(t *testing.T) {
 }
 
 // spoken are the beginnings of keys that are put together from a word of the domain.
-var spoken = []string{"portal.done.", "portal.appointment.", "portal.severity.", "portal.mistyped.", "portal.tab.", "portal.tag.", "portal.tag_state.",
-	"portal.text.", "portal.request.to."}
+var spoken = []string{"portal.done.", "portal.appointment.", "portal.severity.", "portal.mistyped.", "portal.tab.", "portal.tag.", "portal.tags.is.",
+	"portal.text.", "portal.request.to.", "portal.request.decision.", "portal.sightings.kinds.", "portal.import.outcome."}
 
 func ref(m map[locale.Tag]map[string]string, l locale.Tag) *map[string]string {
 	texts := map[string]string{}

@@ -31,6 +31,7 @@ type Options struct {
 	Assets    *asset.Service
 	Desk      *desk.Service
 	Scan      *scan.Resolver
+	Sightings *scan.Sightings
 	People    *identity.Directory
 	Photos    *tagging.PhotoReader
 	Catalogue *locale.Catalogue
@@ -70,8 +71,8 @@ type Portal struct {
 
 // New parses all templates and assets. It fails on a view that is missing or declared nowhere.
 func New(o Options) (*Portal, error) {
-	if o.Assets == nil || o.Desk == nil || o.Scan == nil || o.People == nil || o.Photos == nil || o.Catalogue == nil || o.Now == nil {
-		return nil, errors.New("portal: assets, desk, scan, people, photos, catalogue and clock are required")
+	if o.Assets == nil || o.Desk == nil || o.Scan == nil || o.Sightings == nil || o.People == nil || o.Photos == nil || o.Catalogue == nil || o.Now == nil {
+		return nil, errors.New("portal: assets, desk, scan, sightings, people, photos, catalogue and clock are required")
 	}
 	public, err := url.Parse(o.PublicURL)
 	if err != nil || public.Host == "" {
@@ -131,6 +132,8 @@ func (p *Portal) Mount(s *edge.Server) {
 		{"POST", "/t/{code}/bind", staff("blank label and component of own provider"), page(), p.postBind},
 		{"GET", "/scan", open("none"), edge.RouteOptions{Limit: "scan"}, p.getScan},
 		{"POST", "/scan", open("tag; uniform without rights (X-2)"), edge.RouteOptions{Limit: "scan"}, p.postScan},
+		{"GET", "/scan/bind", staff("components of own provider"), page(), p.getBindForeign},
+		{"POST", "/scan/bind", staff("component of own provider"), page(), p.postBindForeign},
 		{"POST", "/scan/photo", signedIn("none: the codes found are opened at /t/{code}", "none"),
 			edge.RouteOptions{Body: edge.PhotoLimit, ContentTypes: multipart, Limit: "photo"}, p.postScanPhoto},
 
@@ -142,7 +145,26 @@ func (p *Portal) Mount(s *edge.Server) {
 		{"POST", "/requests/{number}/photos", signedIn("request of own customer or provider", "F-28"), photos, p.postPhoto},
 		{"GET", "/requests/{number}/photos/{photo}", signedIn("request of own customer or provider", "F-28"), page(), p.getPhoto},
 		{"POST", "/requests/{number}/follow", signedIn("request of own customer", "F-28"), page(), p.postFollow},
+		{"POST", "/requests/{number}/reactivation", staff("request of own provider"), page(), p.postDecision},
 		{"POST", "/requests/{number}/status", staff("request of own provider"), page(), p.postStatus},
+
+		{"GET", "/tags", signedIn("access tags of own customer or provider", "X-5 see"), page(), p.getTags},
+		{"POST", "/tags", staff("customer served by own provider"), page(), p.postEnrol},
+		{"GET", "/tags/new", staff("customers served by own provider"), page(), p.getEnrol},
+		{"GET", "/tags/lost", signedIn("access tags of own customer or provider", "X-5 see"), page(), p.getLost},
+		{"POST", "/tags/lost", signedIn("access tags of own customer or provider", "X-5 see"), edge.RouteOptions{Limit: "scan"}, p.postLost},
+		{"POST", "/tags/lost/photo", signedIn("access tags of own customer or provider", "X-5 see"),
+			edge.RouteOptions{Body: edge.PhotoLimit, ContentTypes: multipart, Limit: "photo"}, p.postLostPhoto},
+		{"GET", "/tags/find", signedIn("access tags of own customer or provider", "X-5 see"), page(), p.getElimination},
+		{"POST", "/tags/find", signedIn("access tags of own customer or provider", "X-5 see"), edge.RouteOptions{Limit: "scan"}, p.postElimination},
+		{"POST", "/tags/find/photo", signedIn("access tags of own customer or provider", "X-5 see"),
+			edge.RouteOptions{Body: edge.PhotoLimit, ContentTypes: multipart, Limit: "photo"}, p.postEliminationPhoto},
+		{"GET", "/tags/{code}", signedIn("access tag of own customer, or tag of own provider", "X-5 see"), page(), p.getTagPage},
+		{"POST", "/tags/{code}/change", staff("tag of own provider"), page(), p.postTagChange},
+		{"GET", "/tags/{code}/block", signedIn("access tag of own customer or provider", "B-16 block"), page(), p.getBlock},
+		{"POST", "/tags/{code}/block", signedIn("access tag of own customer or provider", "B-16 block"), page(), p.postBlock},
+		{"GET", "/tags/{code}/reactivate", signedIn("access tag of own customer or provider", "B-16 block"), page(), p.getReactivate},
+		{"POST", "/tags/{code}/reactivate", signedIn("access tag of own customer or provider", "B-16 block"), page(), p.postReactivate},
 
 		{"GET", "/account", signedIn("own account", "none"), page(), p.getAccount},
 		{"POST", "/account/password", signedIn("own account", "none"), page(), p.postPassword},
@@ -158,9 +180,33 @@ func (p *Portal) Mount(s *edge.Server) {
 		{"GET", "/staff/queue", staff("requests of own provider"), page(), p.getQueue},
 		{"GET", "/staff/labels", staff("components of own provider"), page(), p.getLabels},
 		{"POST", "/staff/labels", staff("components and labels of own provider"), edge.RouteOptions{Limit: "sheet"}, p.postLabels},
-		{"GET", "/staff/tags", staff("tags of own provider"), page(), p.getTags},
+		{"GET", "/staff/tags", staff("tags of own provider"), page(), p.getStaffTags},
 		{"GET", "/problems", open("none: the same list for everybody"), page(), p.getProblems},
 		{"GET", "/staff/pushes", staff("notices of own provider"), page(), p.getPushes},
+
+		{"GET", "/staff/controllers", staff("door controllers of own provider"), page(), p.getControllers},
+		{"POST", "/staff/controllers", staff("customers of own provider; not technicians"), page(), p.postControllers},
+		{"GET", "/staff/controllers/{id}", staff("door controller of own provider"), page(), p.getController},
+		{"POST", "/staff/controllers/{id}", staff("door controller of own provider; not technicians"), page(), p.postController},
+		{"POST", "/staff/controllers/{id}/acknowledge", staff("door controller of own provider"), page(), p.postAcknowledge},
+		{"POST", "/staff/controllers/{id}/rotate", staff("door controller of own provider; not technicians"), page(), p.postRotate},
+		{"POST", "/staff/controllers/{id}/deactivate", staff("door controller of own provider; not technicians"), page(), p.postDeactivate},
+		{"GET", "/staff/sightings", staff("sightings of own provider"), page(), p.getSightings},
+		{"GET", "/sightings", signedIn("sightings of own provider, or of tags of own customer", "Master with X-5 see"), page(), p.getSightings},
+		{"GET", "/staff/tags/import", staff("customers served by own provider"), page(), p.getTagImport},
+		{"POST", "/staff/tags/import", staff("customers served by own provider"),
+			edge.RouteOptions{Body: importLimit + 64<<10, ContentTypes: multipart, Limit: "tag_list"}, p.postTagImport},
+		{"GET", "/staff/tags/import/sample", staff("none: the same file for everybody"), page(), p.getImportSample},
+		{"GET", "/staff/tags/export", staff("tags of own provider"), edge.RouteOptions{Limit: "tag_list"}, p.getTagExport},
+		{"GET", "/staff/tag-settings", administrators("settings of own provider"), page(), p.getTagSettings},
+		{"POST", "/staff/tag-settings", administrators("settings of own provider"), page(), p.postTagSettings},
+		{"GET", "/staff/tag-rights", staff("users of customers served by own provider"), page(), p.getTagRights},
+		{"POST", "/staff/tag-rights", staff("users of customers served by own provider"), page(), p.postTagRights},
+
+		{"GET", "/t/{code}/found", open("none: the same form for every code"), edge.RouteOptions{Limit: "scan"}, p.getFound},
+		{"POST", "/t/{code}/found", open("none: the same thanks for every code (SEC-5)"), edge.RouteOptions{Limit: "scan"}, p.postFound},
+		{"GET", "/found", open("none: the same form for everybody"), edge.RouteOptions{Limit: "scan"}, p.getFound},
+		{"POST", "/found", open("none: the same thanks for every number (SEC-5)"), edge.RouteOptions{Limit: "scan"}, p.postFound},
 	} {
 		s.Handle(r.method, r.pattern, r.access, r.options, r.handler)
 	}
@@ -180,6 +226,10 @@ func signedIn(object, permission string) edge.Access {
 
 func unenrolled(object string) edge.Access {
 	return edge.Access{Who: edge.SignedIn, Object: object, Permission: "none", AllowUnenrolled: true}
+}
+
+func administrators(object string) edge.Access {
+	return edge.Access{Who: edge.Staff, Roles: []identity.Role{identity.Admin}, Object: object, Permission: "role of staff"}
 }
 
 func staff(object string) edge.Access {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
@@ -17,7 +18,12 @@ import (
 // requestRow is a request in a list.
 type requestRow struct {
 	Number, FaultType string
-	Asset, Component  string // names, as far as the viewer may know them
+	Type              desk.Type
+	Act               desk.TagAct   // of a request about tags
+	Decision          desk.Decision // of one to reactivate a tag, that staff have to approve
+	Tag               tagRow        // the first one that a request is about, as far as the viewer may know it
+	MoreTags          int           // besides Tag
+	Asset, Component  string        // names, as far as the viewer may know them
 	Status            desk.Status
 	Severity          int
 	Created           store.Time
@@ -29,8 +35,21 @@ type requestRow struct {
 func (p *Portal) requestRows(n *names, list []desk.View) ([]requestRow, error) {
 	var rows []requestRow
 	for _, v := range list {
-		row := requestRow{Number: v.Number, Status: v.Status, Severity: v.Severity, Created: v.Created,
+		row := requestRow{Number: v.Number, Type: v.Type, Act: v.Act, Decision: v.Decision, Status: v.Status, Severity: v.Severity, Created: v.Created,
 			Own: v.Own, Follows: v.Follows, Open: v.Open}
+		if v.Type == desk.TagBlock {
+			if len(v.Tags) > 0 {
+				first, err := n.tagsByID(v.Tags[:1])
+				if err != nil {
+					return nil, err
+				}
+				for _, t := range first {
+					row.Tag, row.MoreTags = t, len(v.Tags)-1
+				}
+			}
+			rows = append(rows, row)
+			continue
+		}
 		a, err := n.asset(v.Asset)
 		if err != nil {
 			return nil, err
@@ -87,6 +106,10 @@ type requestPage struct {
 	MayFollow  bool
 	Statuses   []desk.Status // to which staff may move it
 	Contact    identity.Provider
+	Tags       []tagRow // that the request is about
+	MayDecide  bool     // on the reactivation that it asks for
+
+	DecideError, DecideReason string // message key, and what was typed
 
 	Key        string // of the answer form
 	Answer     string
@@ -111,10 +134,17 @@ func (p *Portal) showRequest(r *edge.Request, status int, page requestPage) erro
 	}
 	page.requestRow = rows[0]
 	page.AssetID, page.Text, page.Thread, page.Photos, page.Work = v.Asset, v.Text, v.Thread, v.Photos, v.Work
-	page.MorePhotos = len(v.Photos) < desk.MaxPhotos
+	page.MorePhotos = len(v.Photos) < desk.MaxPhotos && v.Type != desk.TagBlock
+	if page.Tags, err = n.tagsByID(v.Tags); err != nil {
+		return err
+	}
+	page.MayDecide = v.Work && v.Decision == desk.Pending
 	page.MayFollow = v.Open && !v.Follows && !v.Work
 	if v.Work {
 		for _, s := range desk.Statuses[1:] {
+			if v.Type == desk.TagBlock && (!v.Open || s == desk.Done) {
+				continue
+			}
 			if s != v.Status && !(s == desk.WaitingCustomer && v.Status == desk.Done) {
 				page.Statuses = append(page.Statuses, s)
 			}
@@ -231,6 +261,26 @@ func (p *Portal) postStatus(r *edge.Request) error {
 		return err
 	}
 	return r.Redirect(requestPath(number, "status"))
+}
+
+// postDecision approves or refuses the reactivation of a tag; staff with fresh proof only (SEC-8).
+func (p *Portal) postDecision(r *edge.Request) error {
+	number, approve, reason := r.Param("number"), r.FormValue("decision") == "approve", strings.TrimSpace(r.FormValue("reason"))
+	_, err := p.opt.Desk.DecideReactivation(r.Context(), r.Viewer(), number, approve, reason)
+	switch key, isText := reasonTrouble(err); {
+	case err == nil && approve:
+		return r.Redirect(requestPath(number, "reactivation_approved"))
+	case err == nil:
+		return r.Redirect(requestPath(number, "reactivation_refused"))
+	case errors.Is(err, identity.ErrProofNeeded):
+		return p.proveFirst(r, requestPath(number, ""))
+	case errors.Is(err, desk.ErrStatus):
+		// Somebody else decided meanwhile: show how.
+		return r.Redirect(requestPath(number, ""))
+	case isText:
+		return p.showRequest(r, http.StatusUnprocessableEntity, requestPage{DecideError: key, DecideReason: reason})
+	}
+	return err
 }
 
 // reportForm reports a fault. Exactly one of Code, Component and Asset says where.

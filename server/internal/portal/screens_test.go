@@ -51,7 +51,7 @@ const small = `Array.from(document.querySelectorAll('button, .button, input:not(
 	.map(e => e.outerHTML.slice(0, 120))`
 
 // TestScreens opens the pages in a browser, on a phone and on a desk, and looks for what only a browser knows: sideways scrolling,
-// small targets, refused scripts or styles. With TAGWERK_SHOTS=<folder> it leaves pictures there.
+// small targets, refused scripts or styles.
 func TestScreens(t *testing.T) {
 	ctx, shots := chromium(t), os.Getenv("TAGWERK_SHOTS")
 	w := newWorld(t)
@@ -93,35 +93,43 @@ func TestScreens(t *testing.T) {
 			if shots != "" || slices.Contains([]string{"overview", "request", "labels-asset"}, name) {
 				widths = append(widths, 1280)
 			}
-			for _, width := range widths {
-				height := int64(844)
-				if width > 390 {
-					height = 900
-				}
-				err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(w.url+path))
-				wide, werr := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
-				tiny, terr := chromedp.Run(ctx, chromedp.Evaluate[[]string](small))
-				if err := errors.Join(err, werr, terr); err != nil {
-					t.Fatalf("%s at %d px: %v", name, width, err)
-				}
-				if wide > width {
-					t.Errorf("%s at %d px is %d px wide", name, width, wide)
-				}
-				if len(tiny) > 0 {
-					t.Errorf("%s at %d px has targets lower than 44 px: %q", name, width, tiny)
-				}
-				if shots != "" {
-					shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-					if err := errors.Join(err, os.WriteFile(filepath.Join(shots, fmt.Sprintf("%s-%d.png", name, width)), shot, 0o644)); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+			w.look(t, ctx, name, path, widths...)
 		}
 	}
 	unwatch()
 	if seen := <-trouble; len(seen) > 0 {
 		t.Errorf("SEC-55 the browser complains: %q", seen)
+	}
+}
+
+// look opens a page at each width and checks that it neither scrolls sideways nor has targets too small for a finger. With
+// TAGWERK_SHOTS=<folder> it leaves pictures there.
+func (w *world) look(t *testing.T, ctx context.Context, name, path string, widths ...int64) {
+	t.Helper()
+	shots := os.Getenv("TAGWERK_SHOTS")
+	for _, width := range widths {
+		height := int64(844)
+		if width > 390 {
+			height = 900
+		}
+		err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(w.url+path))
+		wide, werr := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+		tiny, terr := chromedp.Run(ctx, chromedp.Evaluate[[]string](small))
+		if err := errors.Join(err, werr, terr); err != nil {
+			t.Fatalf("%s at %d px: %v", name, width, err)
+		}
+		if wide > width {
+			t.Errorf("%s at %d px is %d px wide", name, width, wide)
+		}
+		if len(tiny) > 0 {
+			t.Errorf("%s at %d px has targets lower than 44 px: %q", name, width, tiny)
+		}
+		if shots != "" {
+			shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+			if err := errors.Join(err, os.WriteFile(filepath.Join(shots, fmt.Sprintf("%s-%d.png", name, width)), shot, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package portal
 import (
 	"net/http"
 
-	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/edge"
 	"github.com/tagwerk/tagwerk/server/internal/outbox"
@@ -64,46 +63,6 @@ func (p *Portal) places(r *edge.Request) (map[string]int, error) {
 		}
 	}
 	return places, nil
-}
-
-// tagsPage lists labels, the latest change first.
-type tagsPage struct {
-	Rows []tagRow
-	More string
-}
-
-type tagRow struct {
-	Code, Path string
-	State      string // message key
-	Component  string
-	Updated    store.Time
-}
-
-func (p *Portal) getTags(r *edge.Request) error {
-	after, err := p.place(r, "tags")
-	if err != nil {
-		return err
-	}
-	list, next, err := p.opt.Assets.Tags(r.Context(), r.Viewer(), after, pageRows)
-	if err != nil {
-		return err
-	}
-	n := p.names(r)
-	page := tagsPage{}
-	for _, t := range list {
-		row := tagRow{Code: groupCode(t.ID), State: "portal.tag_state." + string(t.State), Updated: t.Updated}
-		if t.Kind == asset.Label {
-			row.Path = "/t/" + t.ID
-		}
-		if row.Component, err = n.component(t.Component); err != nil {
-			return err
-		}
-		page.Rows = append(page.Rows, row)
-	}
-	if next != "" {
-		page.More = withQuery("/staff/tags", "after", p.placeAfter(r, next, "tags"))
-	}
-	return p.views.tags.render(r, http.StatusOK, page)
 }
 
 // pushesPage shows which notices did not reach everybody yet, and why (SEC-87).

@@ -26,7 +26,10 @@ func TestStaffLabels(t *testing.T) {
 		t.Fatalf("no sheet: %d %v %.300s", p.status, p.header, p.body)
 	}
 	t.Run("X-5 the new codes are listed and can be bound in two steps", func(t *testing.T) {
-		tags := b.get("/staff/tags").is(http.StatusOK)
+		if q := b.get("/staff/tags").redirects("/tags"); q.Get("kind") != "label" {
+			t.Errorf("the old address leads to %v", q)
+		}
+		tags := b.get("/tags?kind=label").is(http.StatusOK)
 		if got := tags.has("tbody tr:first-child"); !strings.Contains(got, "printed") || !strings.Contains(got, "not bound yet") {
 			t.Errorf("first row is %q", got)
 		}

@@ -45,6 +45,25 @@ type views struct {
 	pushes     view[pushesPage]
 	problems   view[problemsPage]
 	failure    view[failurePage]
+
+	tag         view[tagPage]
+	enrol       view[enrolPage]
+	lost        view[lostPage]
+	elimination view[eliminationPage]
+	block       view[blockPage]
+	choose      view[choosePage]
+	unknown     view[unknownPage]
+	reactivate  view[reactivatePage]
+
+	controllers    view[controllersPage]
+	controller     view[controllerPage]
+	controllerKeys view[controllerKeysPage]
+	sightings      view[sightingsPage]
+	tagImport      view[tagImportPage]
+	tagSettings    view[tagSettingsPage]
+	tagRights      view[tagRightsPage]
+	found          view[foundPage]
+	foundThanks    view[foundThanksPage]
 }
 
 func (p *Portal) loadViews(files fs.FS) (*views, error) {
@@ -78,6 +97,25 @@ func (p *Portal) loadViews(files fs.FS) (*views, error) {
 		pushes:     declare[pushesPage](l, "pushes"),
 		problems:   declare[problemsPage](l, "problems"),
 		failure:    declare[failurePage](l, "failure"),
+
+		tag:         declare[tagPage](l, "tag"),
+		enrol:       declare[enrolPage](l, "enrol"),
+		lost:        declare[lostPage](l, "lost"),
+		elimination: declare[eliminationPage](l, "elimination"),
+		block:       declare[blockPage](l, "block"),
+		choose:      declare[choosePage](l, "choose"),
+		unknown:     declare[unknownPage](l, "unknown"),
+		reactivate:  declare[reactivatePage](l, "reactivate"),
+
+		controllers:    declare[controllersPage](l, "controllers"),
+		controller:     declare[controllerPage](l, "controller"),
+		controllerKeys: declare[controllerKeysPage](l, "controller-keys"),
+		sightings:      declare[sightingsPage](l, "sightings"),
+		tagImport:      declare[tagImportPage](l, "tag-import"),
+		tagSettings:    declare[tagSettingsPage](l, "tag-settings"),
+		tagRights:      declare[tagRightsPage](l, "tag-rights"),
+		found:          declare[foundPage](l, "found"),
+		foundThanks:    declare[foundThanksPage](l, "found-thanks"),
 	}
 	return v, l.finish()
 }
@@ -161,18 +199,39 @@ type frame struct {
 	Lang     locale.Tag
 	SignedIn bool
 	Staff    bool
+	Role     identity.Role
 	Enrolled bool   // may go elsewhere than to the enrolment
+	Tags     bool   // there may be access tags for the viewer
 	Section  string // entry of the navigation
 	Notice   string // message key of what the last act did
 }
 
 // notices are what a redirect may say on the next page, as "?done=".
-var notices = []string{"reported", "answered", "status", "photo", "followed", "password", "session", "bound", "factor_removed"}
+var notices = []string{"reported", "answered", "status", "photo", "followed", "password", "session", "bound", "factor_removed",
+	"tag_block", "tag_reactivate", "reactivation_waits", "tag_enrolled", "tag_issue", "tag_return", "tag_damage", "tag_retire", "tag_replace", "tag_reading",
+	"reactivation_approved", "reactivation_refused",
+	"controller_added", "controller_changed", "controller_acknowledged", "controller_ended", "tag_settings", "tag_rights"}
+
+// tagTabs are the pages around tags, for a kind of viewer, and which of them is shown.
+type tagTabs struct {
+	Staff, Admin, Master bool
+	Here                 string
+}
 
 func (p *Portal) frame(r *edge.Request) frame {
 	v := r.Viewer()
-	f := frame{Lang: language(r), SignedIn: v.SignedIn(), Staff: v.Kind == identity.Staff, Enrolled: !v.MustEnrol}
+	f := frame{Lang: language(r), SignedIn: v.SignedIn(), Staff: v.Kind == identity.Staff, Role: v.Role, Enrolled: !v.MustEnrol}
 	f.Section = section(r.Path())
+	if r.Path() == "/tags" && r.Query("kind") == string(asset.Label) {
+		f.Section = "labels"
+	}
+	if f.SignedIn && f.Enrolled {
+		may, err := p.opt.Assets.MayTags(r.Context(), v)
+		if err != nil {
+			p.opt.Logger.WarnContext(r.Context(), "menu without tags", "request_id", r.ID(), "error", err)
+		}
+		f.Tags = may != 0
+	}
 	if done := r.Query("done"); slices.Contains(notices, done) {
 		f.Notice = "portal.done." + done
 	}
@@ -187,7 +246,10 @@ func section(path string) string {
 		return "scan"
 	case strings.HasPrefix(path, "/requests"), path == "/report", path == "/staff/queue":
 		return "requests"
-	case path == "/staff/labels", path == "/staff/tags", path == "/staff/pushes":
+	case path == "/tags", strings.HasPrefix(path, "/tags/"), strings.HasPrefix(path, "/staff/tag"), path == "/staff/sightings", path == "/sightings",
+		strings.HasPrefix(path, "/staff/controllers"):
+		return "tags"
+	case path == "/staff/labels", path == "/staff/pushes":
 		return "labels"
 	case strings.HasPrefix(path, "/account"):
 		return "account"
@@ -230,7 +292,10 @@ func (p *Portal) functions(l locale.Tag) template.FuncMap {
 		"inc":       func(i int) int { return i + 1 },
 		"phone":     dialled,
 		"mailbox":   mailbox,
-		"pair":      func(what string, page labelsPage) labelsPart { return labelsPart{what, page} },
+		"tabs": func(f frame, here string) tagTabs {
+			return tagTabs{f.Staff, f.Role == identity.Admin, f.Role == identity.Master, here}
+		},
+		"pair": func(what string, page labelsPage) labelsPart { return labelsPart{what, page} },
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -32,7 +33,7 @@ func lone(t *testing.T) *Portal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(Options{Assets: &asset.Service{}, Desk: &desk.Service{}, Scan: &scan.Resolver{}, People: &identity.Directory{},
+	p, err := New(Options{Assets: &asset.Service{}, Desk: &desk.Service{}, Scan: &scan.Resolver{}, Sightings: &scan.Sightings{}, People: &identity.Directory{},
 		Photos: &tagging.PhotoReader{}, Catalogue: catalogue, PublicURL: "https://scan.example.com", Zone: time.UTC, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
@@ -138,27 +139,26 @@ func executions(p *Portal) []execution {
 		_, err := tagging.ParseCode(code)
 		typos = append(typos, mistypedPage{code, typoOf(err.(*tagging.CodeError))})
 	}
-	var states []tagRow
-	for _, s := range []tagging.State{tagging.Minted, tagging.Printed, tagging.Bound, tagging.Blocked, tagging.Damaged, tagging.Replaced, tagging.Retired} {
-		states = append(states, tagRow{Code: "7K3M-9QXD-2VHTP", Path: "/t/7K3M9QXD2VHTP", State: "portal.tag_state." + string(s), Updated: at})
-	}
 	var answers []answerPage
 	for _, s := range []string{"unbound", "active", "blocked", "retired", "replaced"} {
 		answers = append(answers, answerPage{Code: "7K3M-9QXD-2VHTP", Tag: scan.Tag{State: s}, Contact: contact, AssetID: "a1", AssetName: "Rauchabzug", Component: &component,
 			Due: &answerDue{p.due("2026-11-25"), p.due("")}, Next: next, Faults: true, OpenFaults: rows, Form: form, Staff: true})
 	}
-	return []execution{
+	return slices.Concat(doorExecutions(p, contact), tagExecutions(p), []execution{
 		of("sign-in", v.signIn, signInPage{Next: "/"}, signInPage{Email: "a@b.example", Next: "/t/X", Error: "portal.sign_in.too_many", Minutes: 4},
 			signInPage{Error: "identity.signin.wrong"}, signInPage{Error: "portal.sign_in.step_over"}),
 		of("sign-in-code", v.signInCode, signInCodePage{Step: "s", Next: "/"}, signInCodePage{Step: "s", Error: "identity.signin.codewrong"}),
 		of("overview", v.overview, overviewPage{}, overviewPage{Query: "x"}, overviewPage{Companies: []company{{"p1", "Nordlicht"}, {"p2", "Söder"}}, Provider: "p2",
 			Rows: list, Appointments: true, DueDates: true, Components: true, Faults: true, More: "/?after=x"}),
 		of("asset", v.asset, asked(""), asked("appointments"), asked("components"), asked("due"), asked("faults"), appointments, components, due, faults),
-		of("contact", v.contact, contactPage{Contact: contact, Language: "de", SignIn: "?sign-in=1"}, contactPage{Foreign: true, Language: "de"}),
+		of("contact", v.contact, contactPage{Contact: contact, Language: "de", SignIn: "?sign-in=1", Found: "?found=1"}, contactPage{Foreign: true, Language: "de", Remarks: []string{"portal.text.missing"}}),
 		of("mistyped", v.mistyped, typos...),
-		of("answer", v.answer, append(answers, answerPage{Code: "C", Contact: contact, AssetID: "a1", AssetName: "A"}, answerPage{Faults: true, AssetName: "A", Form: form, OpenFaults: rows})...),
-		of("bind", v.bind, bindPage{Code: "7K3M9QXD2VHTP", Assets: list, MoreAssets: "/t/x?after=1"}, bindPage{Code: "X", Query: "nix"},
-			bindPage{Code: "X", AssetID: "a1", AssetName: "A", Components: []asset.Component{component}, Error: "portal.bind.choose_component"}),
+		of("answer", v.answer, append(answers, answerPage{Code: "C", Contact: contact, AssetID: "a1", AssetName: "A"}, answerPage{Faults: true, AssetName: "A", Form: form, OpenFaults: rows},
+			answerPage{AssetName: "A", Staff: true, Tag: scan.Tag{Code: "7K3M9QXD2VHTP", State: "replaced"}, Replaced: at, ReplacedBy: "7K3M9QXD2VHTP"})...),
+		of("bind", v.bind, bindPage{Code: "7K3M9QXD2VHTP", Path: "/t/X", Assets: list, MoreAssets: "/t/x?after=1"}, bindPage{Code: "X", Path: "/t/X", Query: "nix"},
+			bindPage{Code: "X", Path: "/t/X", Target: "/t/X/bind", AssetID: "a1", AssetName: "A", Components: []asset.Component{component}, Error: "portal.bind.choose_component"}, bindPage{Payload: "(21)17", Path: "/scan/bind", Target: "/scan/bind", Assets: list},
+			bindPage{Payload: "(21)17", Path: "/scan/bind", Target: "/scan/bind", AssetID: "a1", AssetName: "A", Components: []asset.Component{component}, Component: component.ID, Class: true,
+				Bound: []tagRow{{Code: "7K3M9QXD2VHTP", Kind: asset.Label, Component: "Öffner 2"}, {Code: "7K3M9QXD2VHTP", Kind: asset.Label}}}),
 		of("scan", v.scan, scanPage{}, scanPage{Typed: "U", Typo: &typos[0].typo}, scanPage{Error: "portal.scan.empty", PhotoError: "portal.photo.not_image"},
 			scanPage{Found: []foundCode{{"/t/X", "X"}}}),
 		of("report", v.report, reportPage{Form: form, AssetID: "a1", AssetName: "A", ComponentName: "C", OpenFaults: rows},
@@ -177,12 +177,11 @@ func executions(p *Portal) []execution {
 			labelsPage{Stock: &stock, What: "blank", Count: "48", Start: "99", Assets: list, CountError: "portal.labels.count_range", StartError: "portal.labels.start_range", CodesError: "portal.labels.bad_code",
 				Fault: &sheetFault{Key: "portal.labels.unfit", Side: "11.0", DPI: 600, MaxURL: 30}},
 			labelsPage{Stock: &stock, What: "components", Start: "1", Asset: "a1", AssetName: "A", Components: []asset.Component{component}, AssetError: "portal.labels.choose_components", MoreParts: true}),
-		of("tags", v.tags, tagsPage{}, tagsPage{Rows: states, More: "/x"}),
 		of("pushes", v.pushes, pushesPage{Configured: true}, pushesPage{Rows: []pushRow{{Number: "1", Event: "event.reported", Trouble: "trouble.push_not_configured", At: at, GivenUp: true}, {Number: "1", Event: "event.replied"}}}),
 		of("problems", v.problems, problemsPage{List: []edge.Failure{{Status: 404, Code: "not_found", Title: "T", Detail: "D"}}}),
 		of("failure", v.failure, failurePage{Title: "T", Detail: "D", Advice: advice(401), SignIn: true, RequestID: "r"}, failurePage{Title: "T", Advice: advice(403)}, failurePage{Title: "T", Advice: advice(404)},
 			failurePage{Title: "T", Advice: advice(413)}, failurePage{Title: "T", Advice: advice(429)}, failurePage{Title: "T", Advice: advice(500)}, failurePage{Title: "T", Advice: advice(405), Fields: []edge.FieldText{{Detail: "d"}}}),
-	}
+	})
 }
 
 func parse(t *testing.T, body []byte) *goquery.Document {

@@ -11,6 +11,7 @@ async function canRead() {
 
 function open(payload) {
   form.elements.payload.value = payload;
+  form.elements.source.value = 'qr';
   form.requestSubmit();
 }
 
