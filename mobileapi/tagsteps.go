@@ -93,7 +93,7 @@ func (a *api) tagSteps() {
 	edge.Operation(a.API, enrol, edge.Access{Who: edge.Staff, Object: "access tags of customers that the own provider serves", Permission: "none"},
 		func(ctx context.Context, in *EnrolInput) (*Out[TagRecord], error) {
 			b := in.Body
-			e := asset.Enrolment{Number: b.Number.Number, Hint: b.Hint, Customer: b.Customer, Expires: asset.Day(b.Expires), Note: b.Note, Confirm: b.Confirm}
+			e := asset.Enrolment{Number: b.Number.Number, Hint: b.Hint, Customer: b.Customer, Expires: asset.Day(b.Expires), Note: b.Note, Confirm: b.Confirm, Key: in.key()}
 			if b.Holder != nil {
 				h := b.Holder.holder()
 				e.Holder = &h

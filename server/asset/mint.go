@@ -15,11 +15,12 @@ import (
 // ErrKeyReused says that an Idempotency-Key came again with another order (SEC-86).
 var ErrKeyReused = errors.New("asset: idempotency key used for another order")
 
-// mintOrder remembers which labels were made under an Idempotency-Key. It is stored before them: whoever repeats the order, after a
-// crash too, completes the same labels and makes no others.
+// mintOrder remembers which labels, or which access tag, were made under an Idempotency-Key. It is stored before them: whoever repeats
+// the order, after a crash too, completes the same ones and makes no others.
 type mintOrder struct {
-	Codes []tagging.Code `json:"codes"`
-	At    store.Time     `json:"at"`
+	Codes   []tagging.Code `json:"codes"`
+	Content string         `json:"content,omitempty"` // hash of an enrolment; "" for blank labels, which are told by their number
+	At      store.Time     `json:"at"`
 }
 
 // Mint makes n new blank labels of the viewer's provider, to be bound by scanning later (X-5).
@@ -63,7 +64,7 @@ func (s *Service) MintOnce(ctx context.Context, v identity.Viewer, key string, n
 	} else if err != nil {
 		return nil, err
 	}
-	if len(order.Codes) != n {
+	if len(order.Codes) != n || order.Content != "" {
 		return nil, ErrKeyReused
 	}
 	minting, ctx := errgroup.WithContext(ctx)

@@ -21,6 +21,7 @@ type Enrolment struct {
 	Note     string
 	// Confirm says that the enroller has seen a [FitsError] and means another tag all the same.
 	Confirm bool
+	Key     string // Idempotency-Key, "" for none
 }
 
 // FitsError says that a number fits tags on record already. Blocking by an ambiguous number and enrolling one that fits are
@@ -52,6 +53,11 @@ func (s *Service) Enrol(ctx context.Context, v identity.Viewer, e Enrolment) (*T
 		return nil, &FieldError{"expires", OutOfRange}
 	}
 	err = s.alone(ctx, v.Provider, func(ctx context.Context) error {
+		made, err := s.enrolledBefore(ctx, v, e, t)
+		if made != nil || err != nil {
+			t = made
+			return err
+		}
 		if !e.Confirm {
 			if err := s.collides(ctx, v, n, ""); err != nil {
 				return err
