@@ -40,8 +40,11 @@ func (s *Service) enrolledBefore(ctx context.Context, v identity.Viewer, e Enrol
 	}
 	t.ID = string(order.Codes[0])
 	made, err := s.tags.Get(ctx, t.ID)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
+	case err == nil && made.Provider != t.Provider:
+		return nil, ErrKeyReused
 	}
 	return made, err
 }

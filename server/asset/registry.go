@@ -37,6 +37,7 @@ const ReadNumber tagging.Step = "read"
 // Enrol makes a fob or card of a customer known; staff of the provider only, and the provider must serve the customer. A random or
 // truncated number is a *ReadingError, one that fits a tag on record a *FitsError until confirmed, and one that fits a tag that was
 // blocked when it was retired or replaced always. Of several who enrol one number at once, one wins.
+// The same enrolment under the same key makes one tag; another one under the key is ErrKeyReused.
 func (s *Service) Enrol(ctx context.Context, v identity.Viewer, e Enrolment) (*Tag, error) {
 	if err := s.serves(ctx, v, e.Customer); err != nil {
 		return nil, err
