@@ -13,6 +13,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/internal/notify/push/fcmfake"
 	"github.com/tagwerk/tagwerk/server/scan"
+	"github.com/tagwerk/tagwerk/tagging"
 )
 
 // TestScanOfFobs follows a fob from the scan of a stranger to the alert of staff, through the served installation.
@@ -88,4 +89,41 @@ func TestScanOfFobs(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	})
+}
+
+// TestNoOracleOfNumbers holds that who has no right on a tag cannot tell by time whether a foreign code or a number is on record.
+func TestNoOracleOfNumbers(t *testing.T) {
+	w := newWorld(t, withoutFCM)
+	staff, component := w.viewer("kundtjanst@"), ""
+	if _, err := w.app.Assets.Enrol(t.Context(), staff, asset.Enrolment{Number: "3C00D4E5F6", Customer: w.viewer("reception@").Customer}); err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range w.sample.Codes {
+		if tag := w.tag(code); tag.Provider == staff.Provider && tag.Component != "" {
+			component = tag.Component
+		}
+	}
+	if _, err := w.app.Assets.BindForeign(t.Context(), staff, "SN 4711-A", tagging.Config{}, component, false); err != nil {
+		t.Fatal(err)
+	}
+	n := 1500
+	if testing.Short() {
+		n = 300
+	}
+	for name, c := range map[string]caller{"stranger": w.stranger(), "user without rights": w.as("reception@")} {
+		for what, pair := range map[string][2]string{"foreign code": {"SN 4711-A", "SN 4712-A"}, "number of a fob": {"3C00D4E5F6", "3C00D4E5F7"}} {
+			t.Run("SEC-1 SEC-5 "+name+", "+what, func(t *testing.T) {
+				scan := func(payload string) time.Duration {
+					begin := time.Now()
+					c.post("/v1/scan", map[string]any{"payload": payload, "source": "wedge"})
+					return time.Since(begin)
+				}
+				if auc, gap := distinguish(scan, n, pair[0], pair[1]); auc > 0.5+tolerance(n) || gap > 50*time.Microsecond {
+					t.Errorf("time tells them apart: AUC off by %.3f, median gap %v", auc-0.5, gap)
+				} else {
+					t.Logf("AUC off by %.3f, median gap %v", auc-0.5, gap)
+				}
+			})
+		}
+	}
 }

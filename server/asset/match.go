@@ -179,6 +179,13 @@ func (s *Service) match(ctx context.Context, v identity.Viewer, in search, r tag
 			}
 		}
 	}
+	if len(seen) == 0 && len(r.Candidates) > 0 && !v.ActsAsStaff() {
+		// The same work as for a tag that is there and that the viewer may not see (SEC-1).
+		nothing := decoy(r.Candidates[0])
+		if _, err := s.view(ctx, v, &Tag{Kind: in.kind, Provider: nothing, State: tagging.Bound, Component: nothing}); err != nil && !errors.Is(err, ErrNotFound) {
+			return NumberMatch{}, err
+		}
+	}
 	if len(living) == 0 {
 		living = gone
 	}

@@ -49,9 +49,9 @@ func (in Input) plausible(reading, number tagging.Reading) tagging.Reading {
 func (in Input) camera() bool { return in.Source == "" || in.Source == "qr" }
 
 // foreign resolves what is no code of ours. A payload from a camera is the code of a component, and only if none fits the number of a
-// tag; what a reader or keyboard delivered may be either, so a match of both is a choice. Tags in force count before those that are
-// blocked, replaced or retired, and several aliases of one component are one match; what is left is never guessed (standards.md 2.6).
-// The viewer finds what the viewer may see, all else is on record nowhere (SEC-1). For strangers nothing is looked up (SEC-5).
+// tag; what a reader or keyboard delivered may be either, so a match of both is a choice. Replaced and retired tags count only where no
+// other fits, and several aliases of one component are one match; what is left is never guessed (standards.md 2.6). The viewer finds
+// what the viewer may see, all else is on record nowhere (SEC-1). For strangers nothing is looked up (SEC-5).
 func (r *Resolver) foreign(ctx context.Context, v identity.Viewer, host string, in Input, reading tagging.Reading) (Answer, error) {
 	if !known(v) {
 		r.sightings.strayNumber()
@@ -124,7 +124,6 @@ func (r *Resolver) aliases(ctx context.Context, v identity.Viewer, reading taggi
 		fit.tags = append(fit.tags, tagged)
 	}
 	fit.more = match.More
-	fit.tags = inForce(fit.tags)
 	slices.SortStableFunc(fit.tags, func(a, b asset.Tagged) int { return strings.Compare(a.Tag.Component, b.Tag.Component) })
 	fit.tags = slices.CompactFunc(fit.tags, func(a, b asset.Tagged) bool { return a.Tag.Component == b.Tag.Component })
 	return fit, nil
@@ -139,23 +138,12 @@ func (r *Resolver) numbers(ctx context.Context, v identity.Viewer, number taggin
 	if err != nil {
 		return err
 	}
-	var tags []asset.Tagged
-	for _, t := range match.Tags {
-		tags = append(tags, asset.Tagged{Tag: t.Tag, May: t.May})
-	}
 	fit.unsure = match.Decision == tagging.DecideConfirm && len(fit.tags) == 0
 	fit.more = fit.more || match.More
-	fit.tags = append(fit.tags, inForce(tags)...)
-	return nil
-}
-
-// inForce leaves out replaced and retired tags where others fit too: a replaced fob and its replacement may carry one number.
-func inForce(tags []asset.Tagged) []asset.Tagged {
-	gone := func(t asset.Tagged) bool { return t.Tag.State == tagging.Replaced || t.Tag.State == tagging.Retired }
-	if !slices.ContainsFunc(tags, func(t asset.Tagged) bool { return !gone(t) }) {
-		return tags
+	for _, t := range match.Tags {
+		fit.tags = append(fit.tags, asset.Tagged{Tag: t.Tag, May: t.May})
 	}
-	return slices.DeleteFunc(tags, gone)
+	return nil
 }
 
 func (r *Resolver) choice(t asset.Tagged) Choice {
