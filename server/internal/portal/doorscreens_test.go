@@ -38,8 +38,8 @@ func TestDoorScreens(t *testing.T) {
 		{"", "sv", map[string]string{"contact-found-sv": "/t/" + code, "found-sv": "/t/" + code + "/found", "found-number-sv": "/found"}},
 		{"", "de", map[string]string{"found-de": "/t/" + code + "/found"}},
 		{"haustechnik@", "de", map[string]string{"sightings-master": "/sightings"}},
-		{"dispo@", "de", map[string]string{"controllers-de": "/staff/controllers", "controller-waiting-de": waiting, "controller-done-de": path, "sightings-de": "/staff/sightings",
-			"import-de": "/staff/tags/import", "rights-de": rights}},
+		{"dispo@", "en", map[string]string{"controllers-en": "/staff/controllers", "controller-waiting-en": waiting, "controller-done-en": path, "sightings-en": "/staff/sightings",
+			"import-en": "/staff/tags/import", "rights-en": rights}},
 		{"kundtjanst@", "sv", map[string]string{"controllers-sv": "/staff/controllers", "sightings-sv": "/staff/sightings", "import-sv": "/staff/tags/import"}},
 		{"admin@", "de", map[string]string{"settings-de": "/staff/tag-settings"}},
 	} {

@@ -41,7 +41,7 @@ func doorExecutions(p *Portal, contact identity.Provider) []execution {
 	report := importReport{Refused: 1, Unknown: "Farbe", New: 2, Existing: 1, More: true, Rows: []importRow{
 		{Line: 3, Number: "12", Outcome: "portal.import.outcome.refused", Refused: true, Column: "import.column.number", Reason: "import.reason.repeated", Other: 7, Fits: []tagLink{{"/tags/x", "7K3M-9QXD-2VHTP"}}},
 		{Line: 2, Number: "0009334109", Outcome: "portal.import.outcome.new", Warnings: []string{"import.warning.low_bits"}}}}
-	form := foundPage{Action: "/t/7K3M9QXD2VHTP/found", Code: "7K3M-9QXD-2VHTP", Contact: contact, Token: "t", Days: 30, MaxNumber: 1, MaxPlace: 2, MaxText: 3, MaxReach: 4}
+	form := foundPage{Action: "/t/7K3M9QXD2VHTP/found", Code: "7K3M-9QXD-2VHTP", Contact: contact, Token: "t", Days: 30, MaxLine: 1, MaxText: 3}
 	wrong := foundPage{Action: "/found", Contact: contact, Token: "t", Number: "1", Place: "x", Text: "y", Reach: "z", NumberError: "portal.found.number_missing", PlaceError: "portal.found.place_missing",
 		TextError: "portal.found.too_long", ReachError: "portal.text.bad_text", Error: "portal.found.too_old"}
 	soon, many := form, form

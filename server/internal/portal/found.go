@@ -31,19 +31,11 @@ type foundPage struct {
 	Number, Place, Text, Reach                     string
 	NumberError, PlaceError, TextError, ReachError string // message keys
 	Error                                          string // about the form as a whole
-	MaxNumber, MaxPlace, MaxText, MaxReach         int
+	MaxLine, MaxText                               int
 }
 
 // foundThanksPage is what every finder gets, whatever was found (SEC-5).
 type foundThanksPage struct{ Contact identity.Provider }
-
-// The bounds of what a finder writes, in characters.
-const (
-	maxFoundNumber = 100
-	maxFoundPlace  = 200
-	maxFoundText   = 2000
-	maxFoundReach  = 200
-)
 
 // A form of a finder is taken when it is this old: people need some seconds to write, and programs that fill in forms do not wait;
 // after some hours nobody comes back to it.
@@ -93,7 +85,7 @@ func (p *Portal) getFound(r *edge.Request) error {
 
 // newFound is an empty form for the code of the address, if it has one; a mistyped one is a *[tagging.CodeError].
 func (p *Portal) newFound(r *edge.Request) (foundPage, error) {
-	page := foundPage{Action: "/found", MaxNumber: maxFoundNumber, MaxPlace: maxFoundPlace, MaxText: maxFoundText, MaxReach: maxFoundReach}
+	page := foundPage{Action: "/found", MaxLine: scan.MaxFoundLine, MaxText: scan.MaxFoundText}
 	if typed := r.Param("code"); typed != "" {
 		code, err := tagging.ParseCode(typed)
 		if err != nil {
@@ -148,10 +140,30 @@ func (p *Portal) postFound(r *edge.Request) error {
 		number = page.Code
 	}
 	err = p.opt.Sightings.ReportFound(r.Context(), r.Host(), scan.Found{Code: number, Place: page.Place, Text: page.Text, Contact: page.Reach})
+	var field *asset.FieldError
+	if errors.As(err, &field) {
+		page.refuse(field.Field)
+		return p.views.found.render(r, http.StatusUnprocessableEntity, page)
+	}
 	if err != nil {
 		return err
 	}
 	return p.views.foundThanks.render(r, http.StatusOK, thanks)
+}
+
+// refuse notes beside its field that a text has signs that are not taken.
+func (f *foundPage) refuse(field string) {
+	const bad = "portal.text.bad_text"
+	switch field {
+	case "code":
+		f.NumberError = bad
+	case "place":
+		f.PlaceError = bad
+	case "contact":
+		f.ReachError = bad
+	default:
+		f.TextError = bad
+	}
 }
 
 // allowFound counts a message by its sender, and all together, so that staff who read each are not buried.
@@ -166,11 +178,11 @@ func (p *Portal) allowFound(r *edge.Request) edge.Decision {
 // check notes what is wrong beside each field and reports whether all is right. It looks at the text alone.
 func (f *foundPage) check() bool {
 	if f.Code == "" {
-		f.NumberError = foundTrouble(f.Number, maxFoundNumber, "portal.found.number_missing", false)
+		f.NumberError = foundTrouble(f.Number, scan.MaxFoundLine, "portal.found.number_missing", false)
 	}
-	f.PlaceError = foundTrouble(f.Place, maxFoundPlace, "portal.found.place_missing", false)
-	f.TextError = foundTrouble(f.Text, maxFoundText, "", true)
-	f.ReachError = foundTrouble(f.Reach, maxFoundReach, "", false)
+	f.PlaceError = foundTrouble(f.Place, scan.MaxFoundLine, "portal.found.place_missing", false)
+	f.TextError = foundTrouble(f.Text, scan.MaxFoundText, "", true)
+	f.ReachError = foundTrouble(f.Reach, scan.MaxFoundLine, "", false)
 	return f.NumberError == "" && f.PlaceError == "" && f.TextError == "" && f.ReachError == ""
 }
 

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tagwerk/tagwerk/server"
 	"github.com/tagwerk/tagwerk/server/asset"
 )
 
@@ -21,7 +20,7 @@ func (w *world) foundForm(t *testing.T) {
 }
 
 func TestFoundForm(t *testing.T) {
-	w := newWorld(t, func(c *server.Config) {})
+	w := newWorld(t)
 	stranger := w.browser(t, "en")
 	code, unknown := w.sample.Codes[0], newCode(t)
 	t.Run("X-1 without the setting there is none", func(t *testing.T) {
@@ -85,12 +84,13 @@ func TestFoundForm(t *testing.T) {
 	t.Run("what is wrong is told beside its field, and nothing is lost", func(t *testing.T) {
 		for name, c := range map[string]struct{ field, value, want string }{
 			"no number":    {"number", " ", "#number-error"},
-			"long number":  {"number", strings.Repeat("1", 101), "#number-error"},
+			"long number":  {"number", strings.Repeat("1", 201), "#number-error"},
 			"no place":     {"place", "", "#place-error"},
 			"long place":   {"place", strings.Repeat("ö", 201), "#place-error"},
 			"long text":    {"text", strings.Repeat("x", 2001), "#text-error"},
 			"strange text": {"text", "a\x01b", "#text-error"},
 			"two lines":    {"reach", "a\nb", "#reach-error"},
+			"a control":    {"place", "a\u0085b", "#place-error"},
 			"no token":     {"token", "", ".form > .error"},
 			"false token":  {"token", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ".form > .error"},
 		} {
