@@ -162,7 +162,7 @@ func (f TagFilter) query(provider string, words []string, unseen time.Time) stor
 				best = w
 			}
 		}
-		return store.Query{Index: "word", Eq: []any{indexKey(provider, searched(best))}}
+		return store.Query{Index: "word", Eq: []any{wordKey(provider, searched(best))}}
 	case f.Kind != "" && f.State != "":
 		return store.Query{Index: "state", Eq: []any{provider, f.Kind, f.State}, Desc: true}
 	case f.Kind != "":

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tagwerk/tagwerk/server/identity"
@@ -31,39 +33,66 @@ const maxMatchReads = 1000
 // keyText writes index keys: 64 bits in 13 symbols.
 var keyText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// indexKey is under what a tag of a provider is found by a word or reading: short, because a tag has many, and hashed with the
-// provider, so that one look-up reads tags of that provider alone. Two keys that share a hash cost a read, no wrong match: what is
-// found is compared again.
-func indexKey(provider, text string) string {
+// digest is the beginning of a hash over a provider and a text; n is how many bytes of it.
+func digest(provider, text string, n int) string {
 	sum := sha256.Sum256([]byte(provider + "\x00" + text))
-	return keyText.EncodeToString(sum[:8])
+	return keyText.EncodeToString(sum[:n])
 }
 
-func indexKeys(provider string, texts []string) []string {
-	if len(texts) == 0 {
-		return nil
+// wordKey is under what a tag of a provider is found by a word: short, because a tag has many, and hashed with the provider, so that
+// one look-up reads tags of that provider alone. Two words that share a hash cost a read, no wrong answer: what is found is compared
+// again.
+func wordKey(provider, word string) string { return digest(provider, word, 8) }
+
+// readingKeys are under what a tag of a provider is found by a reading, for what [tagging.Keys] or [tagging.Lookups] say of it. What
+// the readings that may fit have in common stands first: a number is looked up by some ten keys, of which most find nothing, and
+// with it they lie side by side in the index, and not each in another corner of it.
+func readingKeys(provider, reading string, keys []string) []string {
+	place := digest(provider, common(reading), 5)
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = place + digest(provider, k, 5)
 	}
-	keys := make([]string, len(texts))
-	for i, t := range texts {
-		keys[i] = indexKey(provider, t)
+	return out
+}
+
+// common is the part of a reading that all forms of its kind show, so that it is equal for any two readings that fit.
+func common(reading string) string {
+	kind, value, _ := strings.Cut(reading, ":")
+	switch {
+	case kind == "em4100" && len(value) == 10:
+		return "16 bits:" + value[6:]
+	case kind == "iso14443" && len(value) == 14:
+		return kind + ":" + value[:6]
+	case kind == "h10301":
+		// The same bits are read as the end of an EM4100 number too.
+		if _, card, ok := strings.Cut(value, ":"); ok {
+			if n, err := strconv.ParseUint(card, 10, 16); err == nil {
+				return fmt.Sprintf("16 bits:%04X", n)
+			}
+		}
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	return reading
 }
 
 // reindex sets under what the tag is found. A tag that was retired or replaced is found by its readings, so that who scans it learns
 // what became of it, and not any more by its last holder.
 func (t *Tag) reindex() {
-	var keys, words []string
+	t.Keys, t.Words = nil, nil
 	for _, r := range t.Readings {
-		keys = append(keys, tagging.Keys(r)...)
+		t.Keys = append(t.Keys, readingKeys(t.Provider, r, tagging.Keys(r))...)
 	}
 	if !t.Gone() {
 		for _, w := range t.Holder.words() {
-			words = append(words, indexed(w)...)
+			for _, beginning := range indexed(w) {
+				t.Words = append(t.Words, wordKey(t.Provider, beginning))
+			}
 		}
 	}
-	t.Keys, t.Words = indexKeys(t.Provider, keys), indexKeys(t.Provider, words)
+	for _, list := range []*[]string{&t.Keys, &t.Words} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 }
 
 // search says among which tags a match looks.
@@ -196,18 +225,14 @@ func (s *Service) match(ctx context.Context, v identity.Viewer, in search, r tag
 
 // keys are what the index is asked for, each once.
 func (in search) keys(r tagging.Reading) []string {
-	var lookups []string
-	for _, c := range r.Candidates {
-		for _, l := range tagging.Lookups(c) {
-			if !slices.Contains(lookups, l) {
-				lookups = append(lookups, l)
-			}
-		}
-	}
 	var keys []string
 	for _, p := range in.providers {
-		for _, l := range lookups {
-			keys = append(keys, indexKey(p, l))
+		for _, c := range r.Candidates {
+			for _, key := range readingKeys(p, c, tagging.Lookups(c)) {
+				if !slices.Contains(keys, key) {
+					keys = append(keys, key)
+				}
+			}
 		}
 	}
 	return keys
