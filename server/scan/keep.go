@@ -84,11 +84,13 @@ func (s *Sightings) flush(ctx context.Context, entries int) error {
 // flushTroubles records what people scanned that should not turn up. Nobody is alerted of a tag without holder: a person who scans
 // such a tag is about to issue it.
 func (s *Sightings) flushTroubles(ctx context.Context, settings settingsOf) error {
-	scans := s.troubles.take(math.MaxInt)
+	scans := s.troubles.take()
 	for i, scan := range scans {
 		err := s.sighted(ctx, settings, scan)
 		if err != nil {
-			s.troubles.putBack(scans[i:])
+			for _, later := range scans[i:] {
+				s.troubles.put(later)
+			}
 			return err
 		}
 	}
@@ -98,7 +100,7 @@ func (s *Sightings) flushTroubles(ctx context.Context, settings settingsOf) erro
 	return nil
 }
 
-// sighted records one scan of a tag that should not turn up; one without a person is a stranger's.
+// sighted records scans of a tag that should not turn up; those without a person are strangers'.
 func (s *Sightings) sighted(ctx context.Context, settings settingsOf, scan scanned) error {
 	kind := judge(scan.tag, scan.at, scan.at)
 	set, err := settings.get(ctx, scan.tag.Provider)
@@ -106,7 +108,7 @@ func (s *Sightings) sighted(ctx context.Context, settings settingsOf, scan scann
 		return err
 	}
 	x := newSighting(kind, fromScan, scan.at, scan.at)
-	x.Provider, x.Tag, x.Reader = scan.tag.Provider, scan.tag.ID, scan.person
+	x.Provider, x.Tag, x.Reader, x.Times = scan.tag.Provider, scan.tag.ID, scan.person, scan.times
 	if scan.tag.Kind == asset.AccessTag {
 		x.Customer = scan.tag.Customer
 	}
@@ -134,7 +136,7 @@ func (s *Sightings) flushStrays(ctx context.Context, settings settingsOf) error 
 	}
 	now := s.now()
 	for _, t := range tags {
-		if err := s.sighted(ctx, settings, scanned{tag: t, at: now}); err != nil {
+		if err := s.sighted(ctx, settings, scanned{tag: t, at: now, times: 1}); err != nil {
 			return err
 		}
 	}

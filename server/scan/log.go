@@ -24,7 +24,7 @@ type LogEntry struct {
 	Expires  store.Time `json:"expires"` // by the settings as they were
 }
 
-// scanned is a scan that waits to be written.
+// scanned is a scan that waits to be written, or in a [tally] several that are alike.
 type scanned struct {
 	entry  string     // id in the log once it has one, so that writing it again does not double it
 	tag    *asset.Tag // as it was read; shared, not to be changed
@@ -32,7 +32,8 @@ type scanned struct {
 	name   string
 	source string
 	state  string
-	at     time.Time
+	at     time.Time // of the last one
+	times  int
 }
 
 // scanned notes that a person scanned a tag on which the person has a right. It never waits.
@@ -41,7 +42,7 @@ func (s *Sightings) scanned(v identity.Viewer, t *asset.Tag, state, source strin
 		return
 	}
 	now := s.now()
-	scan := scanned{tag: t, person: v.User, name: v.Name, source: source, state: state, at: now}
+	scan := scanned{tag: t, person: v.User, name: v.Name, source: source, state: state, at: now, times: 1}
 	s.scans.put(scan)
 	if judge(t, now, now) != "" {
 		s.troubles.put(scan)

@@ -82,7 +82,7 @@ type Sightings struct {
 	wake      func()
 
 	scans    queue[scanned]
-	troubles queue[scanned]
+	troubles tally
 	strays   queue[tagging.Code]
 	// strangers counts what strangers scanned since the start (SEC-93).
 	strangers atomic.Int64
@@ -127,7 +127,7 @@ func NewSightings(o SightingsOptions) *Sightings {
 		log:       o.Logger,
 		wake:      o.Wake,
 		scans:     queue[scanned]{most: 4096},
-		troubles:  queue[scanned]{most: 1024},
+		troubles:  tally{most: 1024},
 		strays:    queue[tagging.Code]{most: 1024},
 	}
 }
