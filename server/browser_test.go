@@ -129,7 +129,7 @@ func TestPhoneReportsFault(t *testing.T) {
 	b.do("send it", chromedp.Click(`#report button.wide`), chromedp.WaitVisible(`.thread`))
 	b.picture("reported.png")
 	address, done := eval[string](b, `location.pathname`), b.text("main")
-	if address != "/requests/100001" || !strings.Contains(done, "100001") || !strings.Contains(done, "Klappe schließt nicht") {
+	if address != "/requests/100002" || !strings.Contains(done, "100002") || !strings.Contains(done, "Klappe schließt nicht") {
 		t.Fatalf("F-29 after the report: %s\n%s", address, done)
 	}
 	b.do("the photo loads", chromedp.Evaluate[chromedp.Void](`Promise.all(Array.from(document.images, i => i.decode())).then(() => undefined)`, chromedp.EvalAwaitPromise))
@@ -150,10 +150,10 @@ func TestDeskWorksQueue(t *testing.T) {
 	b.do("sign in", chromedp.Navigate(w.url+"/staff/queue"), chromedp.WaitVisible(`#email`), chromedp.SendKeys(`#email`, u.Email),
 		chromedp.SendKeys(`#password`, u.Password), chromedp.Click(`form[action="/sign-in"] button`), chromedp.WaitVisible(`main a[href^="/requests/"]`))
 	b.picture("queue.png")
-	if first := eval[string](b, `document.querySelector('main a[href^="/requests/"]').getAttribute('href')`); first != "/requests/100002" {
+	if first := eval[string](b, `document.querySelector('main a[href^="/requests/"]').getAttribute('href')`); first != "/requests/100003" {
 		t.Errorf("S-4 the most severe fault is not on top: %s", first)
 	}
-	b.do("answer", chromedp.Click(`main a[href="/requests/100002"]`), chromedp.WaitVisible(`.thread`),
+	b.do("answer", chromedp.Click(`main a[href="/requests/100003"]`), chromedp.WaitVisible(`.thread`),
 		chromedp.SendKeys(`textarea[name="text"]`, "Wir kommen morgen um acht."), chromedp.Click(`form[action$="/messages"] button`),
 		chromedp.WaitVisible(`.thread .entry.staff`))
 	b.picture("request.png")
@@ -170,7 +170,7 @@ func TestDeskWorksQueue(t *testing.T) {
 	b.picture("labels.png")
 	b.do("waiting alerts", chromedp.Navigate(w.url+"/staff/pushes"), chromedp.WaitVisible(`main`))
 	b.picture("pushes.png")
-	if pushes := b.text("main"); !strings.Contains(pushes, "100001") {
+	if pushes := b.text("main"); !strings.Contains(pushes, "100002") {
 		t.Errorf("SEC-87 waiting alerts are not shown: %s", pushes)
 	}
 	b.do("overview", chromedp.Navigate(w.url+"/"), chromedp.WaitVisible(`main`))

@@ -382,7 +382,7 @@ func rows() map[string]row {
 		"POST /tags/lost": {call: withFob(func(m *matrix, c caller) answer {
 			return sendForm("/tags/lost", "number", m.fobNumber, "hint", "125khz")(m, c)
 		}),
-			want: onNumber(asset.SeeTags, ok)},
+			want: overTags(reached)},
 		"POST /tags/lost/photo":                {call: withoutFile("/tags/lost/photo"), want: overTags(reached)},
 		"GET /tags/find":                       {call: get("/tags/find?by=tenant&name=Ebba%20Lund&customer={customer}"), want: onTags},
 		"POST /tags/find":                      {call: withFob(sendForm("/tags/find", "by", "tenant", "name", "Ebba Lund", "customer", "{customer}", "number", "0010597067")), want: onTags},
