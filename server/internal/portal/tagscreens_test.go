@@ -5,8 +5,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/tagwerk/tagwerk/server/asset"
 )
 
@@ -28,7 +26,8 @@ func TestTagScreens(t *testing.T) {
 	}{
 		{"haustechnik@", "de", map[string]string{"tags-customer": "/tags", "tag-customer": "/tags/" + fob, "lost": "/tags/lost", "find": "/tags/find", "block": "/tags/" + fob + "/block"}},
 		{"dispo@", "de", map[string]string{"tags-staff": "/tags", "tags-labels": "/tags?kind=label", "tags-query": "/tags?q=161,45771", "tags-none": "/tags?q=nobody", "tag-staff": "/tags/" + fob, "tag-drawer": "/tags/" + inDrawer,
-			"enrol": "/tags/new", "find-staff": "/tags/find", "tag-label": "/tags/" + w.sample.Codes[0]}},
+			"enrol": "/tags/new", "find-staff": "/tags/find", "tag-label": "/tags/" + w.sample.Codes[0],
+			"bind-foreign": "/scan/bind?payload=FKA2-10417"}},
 		{"fastighet@", "sv", map[string]string{"tags-sv": "/tags", "tag-sv": "/tags/" + swedish, "tag-blocked-sv": "/tags/" + blocked, "find-sv": "/tags/find", "find-flat-sv": flat, "lost-sv": "/tags/lost", "requests-sv": "/requests"}},
 		{"kundtjanst@", "sv", map[string]string{"tag-staff-sv": "/tags/" + blocked, "enrol-sv": "/tags/new", "queue-sv": "/staff/queue"}},
 	} {
@@ -37,7 +36,6 @@ func TestTagScreens(t *testing.T) {
 			w.look(t, ctx, name, path, widths...)
 		}
 	}
-	_ = chromedp.Do
 }
 
 // fob is the access tag that a number fits, as a sample member of staff sees it.
