@@ -23,6 +23,9 @@ type Request struct {
 	Component string    `json:"component,omitempty"`
 	FaultType string    `json:"fault_type"`
 	Severity  int       `json:"severity" doc:"1 is the highest"`
+	Tags      []string  `json:"tags,omitempty" doc:"Codes of the tags of a tag_block request"`
+	Act       string    `json:"act,omitempty" enum:"block,reactivate" doc:"What a tag_block request did to its tags or asks for"`
+	Decision  string    `json:"decision,omitempty" enum:"pending,approved,refused" doc:"Of an order to reactivate that staff have to approve"`
 	Text      string    `json:"text"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
@@ -198,7 +201,7 @@ func viewed(r desk.View, err error) (*Out[Request], error) {
 
 func requestOf(r desk.View) Request {
 	out := Request{Number: r.Number, Type: string(r.Type), Status: string(r.Status), Asset: r.Asset, Component: r.Component,
-		FaultType: r.FaultType, Severity: r.Severity, Text: r.Text, CreatedAt: r.Created.Time, UpdatedAt: r.Updated.Time,
+		FaultType: r.FaultType, Severity: r.Severity, Tags: r.Tags, Act: string(r.Act), Decision: string(r.Decision), Text: r.Text, CreatedAt: r.Created.Time, UpdatedAt: r.Updated.Time,
 		Own: r.Own, Follows: r.Follows, Thread: make([]Entry, len(r.Thread)), Photos: make([]Photo, len(r.Photos))}
 	for i, e := range r.Thread {
 		out.Thread[i] = Entry{ID: e.ID, At: e.At.Time, Name: e.Name, Staff: e.Staff, Text: e.Text, From: string(e.From), To: string(e.To)}
