@@ -2,19 +2,12 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/desk"
 	"github.com/tagwerk/tagwerk/server/identity"
 )
-
-// sampleFob is a key fob of the demo. Its number stands as it was entered: off a reader, or as it is printed on the fob.
-type sampleFob struct {
-	number, hint  string
-	holder        asset.Holder
-	expiresInDays int // 0 for never
-	note          string
-}
 
 // fobs makes the access tags of both customers, two door controllers, and lets the Master users look after the tags.
 func (b *sampler) fobs(ctx context.Context) error {
@@ -37,54 +30,57 @@ func (b *sampler) fobs(ctx context.Context) error {
 		}
 		people[email] = identity.ViewerFor(p)
 	}
-	if _, err := b.enrol(ctx, people["dispo@nordlicht.example"], b.clinic, []sampleFob{
-		{number: "04:A2:3B:7C:11:86:80", hint: "13.56mhz", holder: asset.Holder{Tenant: "Dr. Helene Voss", Company: "Elbklinik Altona", Unit: "Haus A, Apotheke"}},
-		{number: "04:51:AA:C3:79:00:00", hint: "13.56mhz", holder: asset.Holder{Tenant: "Murat Yıldız", Company: "Elbklinik Altona", Unit: "Haus A, Apotheke"}},
-		{number: "0010597067 161,45771", holder: asset.Holder{Company: "Hansa Gebäudereinigung GmbH", Unit: "Haus A, Ebene 1"}, expiresInDays: 10},
-		{number: "0013724561 209,27537", holder: asset.Holder{Company: "Hansa Gebäudereinigung GmbH", Unit: "Haus A, Ebene 2"}, expiresInDays: 200},
-		{number: "0013724618 209,27594", holder: asset.Holder{Company: "Hansa Gebäudereinigung GmbH", Unit: "Parkhaus"}, expiresInDays: 200},
-		{number: "0007719403 117,51691"},
+	// Numbers stand as they were entered: off a reader, or as they are printed on the fob.
+	if _, err := b.enrol(ctx, people["dispo@nordlicht.example"], b.clinic, []asset.ImportRow{
+		{Number: "04:A2:3B:7C:11:86:80", Hint: "13.56mhz", Tenant: "Dr. Helene Voss", Company: "Elbklinik Altona", Unit: "Haus A, Apotheke"},
+		{Number: "04:51:AA:C3:79:00:00", Hint: "13.56mhz", Tenant: "Murat Yıldız", Company: "Elbklinik Altona", Unit: "Haus A, Apotheke"},
+		{Number: "0010597067 161,45771", Company: "Hansa Gebäudereinigung GmbH", Unit: "Haus A, Ebene 1", Expires: b.inDays(10)},
+		{Number: "0013724561 209,27537", Company: "Hansa Gebäudereinigung GmbH", Unit: "Haus A, Ebene 2", Expires: b.inDays(200)},
+		{Number: "0013724618 209,27594", Company: "Hansa Gebäudereinigung GmbH", Unit: "Parkhaus", Expires: b.inDays(200)},
+		{Number: "0007719403 117,51691"},
 	}); err != nil {
 		return err
 	}
-	flats, err := b.enrol(ctx, people["kundtjanst@nordlicht.example"], b.housing, []sampleFob{
-		{number: "0F0368568B", hint: "125khz", holder: asset.Holder{Tenant: "Maja Öberg", Unit: "Trapphus A, lgh 1101"}},
-		{number: "06008E6D5D", hint: "125khz", holder: asset.Holder{Tenant: "Maja Öberg", Unit: "Trapphus A, lgh 1101"}},
-		{number: "2A00A1B2CB", hint: "125khz", holder: asset.Holder{Tenant: "Nils Öberg", Unit: "Trapphus A, lgh 1101"}},
-		{number: "3B0041C7A9", hint: "125khz", holder: asset.Holder{Tenant: "Nils Öberg", Unit: "Trapphus A, lgh 1101"}},
-		{number: "3B0041C8F2", hint: "125khz", holder: asset.Holder{Tenant: "Eva Sandström", Unit: "Trapphus A, lgh 1102"}},
-		{number: "3B0041C91D", hint: "125khz", holder: asset.Holder{Tenant: "Eva Sandström", Unit: "Trapphus A, lgh 1102"}, note: "Barnens"},
-		{number: "3B0041CA30", hint: "125khz", holder: asset.Holder{Tenant: "Hassan Ali", Unit: "Trapphus B, lgh 1201"}},
-		{number: "3B0041CB77", hint: "125khz", holder: asset.Holder{Tenant: "Hassan Ali", Unit: "Trapphus B, lgh 1201"}},
-		{number: "3B0041CC05", hint: "125khz", holder: asset.Holder{Tenant: "Leila Ali", Unit: "Trapphus B, lgh 1201"}},
-		{number: "3B0041CD4E", hint: "125khz", holder: asset.Holder{Company: "Bageri Havregatan AB", Unit: "Lokal 3"}, expiresInDays: 20},
-		{number: "3B0041CE88", hint: "125khz", holder: asset.Holder{Company: "Bageri Havregatan AB", Unit: "Lokal 3"}},
-		{number: "3B0041CFB1", hint: "125khz", holder: asset.Holder{Company: "Bageri Havregatan AB", Unit: "Lokal 3"}},
+	flats, err := b.enrol(ctx, people["kundtjanst@nordlicht.example"], b.housing, []asset.ImportRow{
+		{Number: "0F0368568B", Hint: "125khz", Tenant: "Maja Öberg", Unit: "Trapphus A, lgh 1101"},
+		{Number: "06008E6D5D", Hint: "125khz", Tenant: "Maja Öberg", Unit: "Trapphus A, lgh 1101"},
+		{Number: "2A00A1B2CB", Hint: "125khz", Tenant: "Nils Öberg", Unit: "Trapphus A, lgh 1101"},
+		{Number: "3B0041C7A9", Hint: "125khz", Tenant: "Nils Öberg", Unit: "Trapphus A, lgh 1101"},
+		{Number: "3B0041C8F2", Hint: "125khz", Tenant: "Eva Sandström", Unit: "Trapphus A, lgh 1102"},
+		{Number: "3B0041C91D", Hint: "125khz", Tenant: "Eva Sandström", Unit: "Trapphus A, lgh 1102", Note: "Barnens"},
+		{Number: "3B0041CA30", Hint: "125khz", Tenant: "Hassan Ali", Unit: "Trapphus B, lgh 1201"},
+		{Number: "3B0041CB77", Hint: "125khz", Tenant: "Hassan Ali", Unit: "Trapphus B, lgh 1201"},
+		{Number: "3B0041CC05", Hint: "125khz", Tenant: "Leila Ali", Unit: "Trapphus B, lgh 1201"},
+		{Number: "3B0041CD4E", Hint: "125khz", Company: "Bageri Havregatan AB", Unit: "Lokal 3", Expires: b.inDays(20)},
+		{Number: "3B0041CE88", Hint: "125khz", Company: "Bageri Havregatan AB", Unit: "Lokal 3"},
+		{Number: "3B0041CFB1", Hint: "125khz", Company: "Bageri Havregatan AB", Unit: "Lokal 3"},
 	})
 	if err != nil {
 		return err
 	}
-	_, err = b.app.Desk.BlockTags(ctx, people["fastighet@vastkusten.example"], desk.BlockOrder{Tags: []string{flats[5].ID}, Reason: "Tappad på bussen"})
+	_, err = b.app.Desk.BlockTags(ctx, people["fastighet@vastkusten.example"], desk.BlockOrder{Tags: []string{flats[5]}, Reason: "Tappad på bussen"})
 	return err
 }
 
-func (b *sampler) enrol(ctx context.Context, v identity.Viewer, customer string, fobs []sampleFob) ([]*asset.Tag, error) {
-	var made []*asset.Tag
-	for _, f := range fobs {
-		e := asset.Enrolment{Number: f.number, Hint: f.hint, Customer: customer, Note: f.note}
-		if f.holder != (asset.Holder{}) {
-			e.Holder = &f.holder
-		}
-		if f.expiresInDays > 0 {
-			e.Expires = asset.DayOf(b.today.AddDate(0, 0, f.expiresInDays))
-		}
-		t, err := b.app.Assets.Enrol(ctx, v, e)
-		if err != nil {
-			return nil, err
-		}
-		made = append(made, t)
+func (b *sampler) inDays(n int) asset.Day { return asset.DayOf(b.today.AddDate(0, 0, n)) }
+
+// enrol takes a list of fobs over and returns their ids.
+func (b *sampler) enrol(ctx context.Context, v identity.Viewer, customer string, fobs []asset.ImportRow) ([]string, error) {
+	for i := range fobs {
+		fobs[i].Line = i + 1
 	}
-	return made, nil
+	report, err := b.app.Assets.ImportTags(ctx, v, customer, fobs, false)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, r := range report.Results {
+		if r.Outcome != asset.ImportNew {
+			return nil, fmt.Errorf("fob %s is %s: %s %s", r.Number, r.Outcome, r.Column, r.Reason)
+		}
+		ids = append(ids, r.Tag)
+	}
+	return ids, nil
 }
 
 // tagRights lets the Master user of each customer see and block its access tags.
