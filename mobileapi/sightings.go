@@ -9,6 +9,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/edge"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/scan"
+	"github.com/tagwerk/tagwerk/tagging"
 )
 
 // SightingsInput is what a controller reports.
@@ -36,7 +37,7 @@ type SightingsAnswer struct {
 // EventResult is what became of one event.
 type EventResult struct {
 	ID      string `json:"id"`
-	Outcome string `json:"outcome" doc:"noted: the tag is in order; repeated: it was reported before; else what is wrong with the tag: blocked, replaced, retired, unassigned or unknown"`
+	Outcome string `json:"outcome" doc:"noted: the tag is in order; repeated: it was reported before; else what is wrong with the tag: blocked, replaced, retired, unassigned or unknown; or of the event: refused for what it says, too_old"`
 }
 
 // SightingList narrows the list of sightings.
@@ -62,6 +63,21 @@ type Sighting struct {
 	At         time.Time `json:"at"`
 	ReceivedAt time.Time `json:"received_at"`
 	Times      int       `json:"times" doc:"Sightings of the same tag, source and place within the hour are one"`
+}
+
+// ScanOf is one scan of a tag by a person who may see it.
+type ScanOf struct {
+	At     time.Time `json:"at"`
+	Person string    `json:"person"`
+	Name   string    `json:"name"`
+	Source string    `json:"source,omitempty" doc:"How it was read; link for an opened address"`
+	State  string    `json:"state" doc:"What the scan said"`
+}
+
+// ScanList is the input of GET /v1/tags/{id}/scans.
+type ScanList struct {
+	TagPath
+	Paging
 }
 
 func (a *api) sightings() {
@@ -91,6 +107,21 @@ func (a *api) sightings() {
 			return page(ctx, a, fmt.Sprintf("sightings %+v", f), in.Paging, func(v identity.Viewer, after string) ([]scan.Sighting, string, error) {
 				return a.Sightings.List(ctx, v, f, after, in.Limit)
 			}, sightingOf)
+		}, edge.RouteOptions{Limit: "api"})
+
+	scans := op(http.MethodGet, "/v1/tags/{id}/scans", "listScans", "Who scanned a tag, the latest first", "Tags")
+	scans.Description = "Kept for as many days as the service company's setting says; for staff and Master users."
+	edge.Operation(a.API, scans, edge.Access{Who: edge.SignedIn, Object: "a tag of the own provider, or of the own customer for Master users", Permission: "see tags"},
+		func(ctx context.Context, in *ScanList) (*Out[Page[ScanOf]], error) {
+			code, err := tagging.ParseCode(in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, "scans "+string(code), in.Paging, func(v identity.Viewer, after string) ([]scan.LogEntry, string, error) {
+				return a.Sightings.Log(ctx, v, string(code), after, in.Limit)
+			}, func(e scan.LogEntry) ScanOf {
+				return ScanOf{At: e.At.Time, Person: e.Person, Name: e.Name, Source: e.Source, State: e.State}
+			})
 		}, edge.RouteOptions{Limit: "api"})
 }
 

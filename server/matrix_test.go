@@ -531,7 +531,13 @@ func rows() map[string]row {
 			return map[string]any{"events": []map[string]any{{"id": m.freshNumber(), "number": m.freshNumber(), "granted": false, "at": "2026-11-22T10:00:00Z"}}}
 		}), want: doors},
 		"GET /v1/sightings": {call: get("/v1/sightings"), want: onSightings},
-		"POST /v1/tags":     {call: post("/v1/tags", func(m *matrix) map[string]any { return map[string]any{"components": []string{m.component}} }), want: staffOwn(ok, hidden)},
+		"GET /v1/tags/{id}/scans": {call: withFob(get("/v1/tags/{fob}/scans")), want: func(v viewerCase) outcome {
+			if v.kind == identity.CustomerUser && v.role != identity.Master {
+				return onTag(asset.SeeTags, denied)(v)
+			}
+			return onTag(asset.SeeTags, ok)(v)
+		}},
+		"POST /v1/tags": {call: post("/v1/tags", func(m *matrix) map[string]any { return map[string]any{"components": []string{m.component}} }), want: staffOwn(ok, hidden)},
 		"POST /v1/tags/{id}/bind": {call: func(m *matrix, c caller) answer {
 			m.blank()
 			return c.post(m.fill("/v1/tags/{blank}/bind"), map[string]any{"component": m.component})

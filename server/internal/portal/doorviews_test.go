@@ -53,7 +53,7 @@ func doorExecutions(p *Portal, contact identity.Provider) []execution {
 			controllerPage{controllerRow: never, May: true, Unconfirmed: "deactivate"}),
 		of("controller-keys", v.controllerKeys, controllerKeysPage{ID: "d1", Name: "Haupteingang", Key: "twc_x", Secret: "whsec_x", URL: "https://x", Protocol: protocolDocument}, controllerKeysPage{Rotated: true}),
 		of("sightings", v.sightings, sightingsPage{Path: "/sightings", Kinds: sightKinds, Unseen: unseenDays}, sightingsPage{Path: "/staff/sightings", Kind: scan.SawFound, Kinds: sightKinds, Unseen: unseenDays},
-			sightingsPage{Path: "/staff/sightings", Kinds: sightKinds, Rows: seen, More: "/x", Unseen: unseenDays}),
+			sightingsPage{Path: "/staff/sightings", Kinds: sightKinds, Rows: seen, More: "/x", Unseen: unseenDays, Tag: "7K3M9QXD2VHTP"}),
 		of("tag-import", v.tagImport, tagImportPage{Customers: customers, MaxLines: 9}, tagImportPage{Customers: customers, Customer: "c2", FileError: "import.file.quotes", Line: 3, Column: 7, ExportError: "portal.import.export_size", Report: &report},
 			tagImportPage{Report: &importReport{Stored: true, New: 3}}, tagImportPage{Report: &importReport{Existing: 3}}),
 		of("tag-settings", v.tagSettings, tagSettingsPage{KeepScans: "30", KeepSightings: "30", MaxDays: 9},

@@ -10,6 +10,7 @@ import (
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"github.com/tagwerk/tagwerk/server/scan"
+	"github.com/tagwerk/tagwerk/tagging"
 )
 
 // sightingsPage lists tags that turned up and should not have: to staff those of their provider, to Master users with the right
@@ -17,6 +18,7 @@ import (
 type sightingsPage struct {
 	Path   string
 	Kind   scan.SightKind // "" for all
+	Tag    string         // code of the one tag that the list is about; "" for all
 	Kinds  []scan.SightKind
 	Rows   []sightingRow
 	More   string
@@ -42,22 +44,31 @@ var sightKinds = []scan.SightKind{scan.SawBlocked, scan.SawFound, scan.SawUnknow
 // unseenDays are the lists of tags not seen for so many days that the page offers.
 var unseenDays = []int{30, 90, 365}
 
+// sightingsPath is where the viewer finds the list.
+func sightingsPath(v identity.Viewer) string {
+	if v.Kind == identity.Staff {
+		return "/staff/sightings"
+	}
+	return "/sightings"
+}
+
 func (p *Portal) getSightings(r *edge.Request) error {
 	ctx, v := r.Context(), r.Viewer()
-	page := sightingsPage{Path: "/sightings", Kind: scan.SightKind(r.Query("kind")), Kinds: slices.Clone(sightKinds), Unseen: unseenDays}
-	if v.Kind == identity.Staff {
-		page.Path = "/staff/sightings"
-	} else {
+	page := sightingsPage{Path: sightingsPath(v), Kind: scan.SightKind(r.Query("kind")), Kinds: slices.Clone(sightKinds), Unseen: unseenDays}
+	if v.Kind != identity.Staff {
 		page.Kinds = slices.DeleteFunc(page.Kinds, func(k scan.SightKind) bool { return k == scan.SawUnknown })
 	}
 	if !slices.Contains(page.Kinds, page.Kind) {
 		page.Kind = ""
 	}
-	after, err := p.place(r, "sightings", string(page.Kind))
+	if code, err := tagging.ParseCode(r.Query("tag")); err == nil {
+		page.Tag = string(code)
+	}
+	after, err := p.place(r, "sightings", string(page.Kind), page.Tag)
 	if err != nil {
 		return err
 	}
-	list, next, err := p.opt.Sightings.List(ctx, v, scan.SightFilter{Kind: page.Kind}, after, pageRows)
+	list, next, err := p.opt.Sightings.List(ctx, v, scan.SightFilter{Kind: page.Kind, Tag: page.Tag}, after, pageRows)
 	if err != nil {
 		return err
 	}
@@ -70,7 +81,7 @@ func (p *Portal) getSightings(r *edge.Request) error {
 		page.Rows = append(page.Rows, row)
 	}
 	if next != "" {
-		page.More = withQuery(page.Path, "kind", string(page.Kind), "after", p.placeAfter(r, next, "sightings", string(page.Kind)))
+		page.More = withQuery(page.Path, "kind", string(page.Kind), "tag", page.Tag, "after", p.placeAfter(r, next, "sightings", string(page.Kind), page.Tag))
 	}
 	return p.views.sightings.render(r, http.StatusOK, page)
 }

@@ -8,7 +8,9 @@ import (
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/edge"
+	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/scan"
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
@@ -28,6 +30,9 @@ type tagPage struct {
 	Form     stepForm
 	// Sightings leads to where the tag was seen; "" for whom that is not for.
 	Sightings string
+	// Scans are the last ones by people, for staff and Master users; Log says that the page may show them.
+	Log   bool
+	Scans []scan.LogEntry
 }
 
 // readingRow is one thing that the number may mean (standards.md 2.1).
@@ -64,6 +69,9 @@ type stepForm struct {
 	Number  string
 	Hint    string
 }
+
+// scansShown is how many of the last scans the page of a tag lists.
+const scansShown = 10
 
 // stepRead is the form that adds what a reader says; no step of a tag's life.
 const stepRead tagging.Step = "reading"
@@ -117,6 +125,12 @@ func (p *Portal) showTag(r *edge.Request, status int, form stepForm) error {
 	}
 	if page.Staff {
 		page.Steps = stepsOf(t.Tag)
+	}
+	if v := r.Viewer(); v.StaffOf(t.Provider) || v.Role == identity.Master {
+		page.Log, page.Sightings = true, withQuery(sightingsPath(v), "tag", t.ID)
+		if page.Scans, _, err = p.opt.Sightings.Log(r.Context(), v, t.ID, "", scansShown); err != nil {
+			return err
+		}
 	}
 	return p.views.tag.render(r, status, page)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/scan"
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
@@ -56,7 +57,8 @@ func tagExecutions(p *Portal) []execution {
 	labels.Filter, labels.Matches, labels.Customers = tagFilter{Kind: asset.Label}, nil, nil
 	return []execution{
 		of("tags", v.tags, tagsPage{}, tagsPage{Staff: true}, tagsPage{Filter: tagFilter{Kind: asset.Label}, Staff: true}, tagsPage{Filtered: true}, tagsPage{Matches: rows[:1], Filtered: true}, list, labels),
-		of("tag", v.tag, tagPage{tagRow: fob, Printed: "7K3M-9QXD-2VHTP", Issued: at, Readings: readings, History: history, Proof: proof, Old: "7K3M9QXD2VHTP", Staff: true, Steps: steps, Hints: readerKinds, Form: refused, Sightings: "/x"},
+		of("tag", v.tag, tagPage{tagRow: fob, Printed: "7K3M-9QXD-2VHTP", Issued: at, Readings: readings, History: history, Proof: proof, Old: "7K3M9QXD2VHTP", Staff: true, Steps: steps, Hints: readerKinds, Form: refused, Sightings: "/x", Log: true,
+			Scans: []scan.LogEntry{{Name: "Ute", At: at}}},
 			tagPage{tagRow: blocked, Printed: "X", New: "7K3M9QXD2VHTP", History: history[:1], Form: stepForm{Step: tagging.Block, Error: "portal.tag.step_not_possible"}},
 			tagPage{tagRow: drawer, Printed: "X", Steps: steps, Form: stepForm{Step: tagging.Replace, Error: "portal.tag.replace_unclear", Number: "1"}},
 			tagPage{tagRow: tagRow{Code: "7K3M9QXD2VHTP", Number: "X", Kind: asset.Label, State: "bound", Foreign: true, Component: "Öffner 1"}, Steps: []tagging.Step{tagging.Damage, tagging.Replace, tagging.Retire}}),
