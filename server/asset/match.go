@@ -238,8 +238,8 @@ func (in search) keys(r tagging.Reading) []string {
 	return keys
 }
 
-// decide says what follows from the tags that were found: for access tags what [tagging.Match] says, for foreign codes one if they
-// are all on one component.
+// decide says what follows from the tags that were found: for access tags what [tagging.Match] says, and a question where a print
+// contradicts itself; for foreign codes one if they are all on one component.
 func decide(in search, r tagging.Reading, found []TagView) NumberMatch {
 	m := NumberMatch{Reading: r, Decision: tagging.DecideNone}
 	slices.SortFunc(found, func(a, b TagView) int { return strings.Compare(a.ID, b.ID) })
@@ -250,6 +250,10 @@ func decide(in search, r tagging.Reading, found []TagView) NumberMatch {
 		}
 		fits := tagging.Match(r, known)
 		m.Decision = fits.Decision
+		// Two numbers printed on one card that disagree are a slip of the pen in either: somebody has to look.
+		if m.Decision == tagging.DecideOne && r.Has(tagging.FlagInconsistent) {
+			m.Decision = tagging.DecideConfirm
+		}
 		m.Tags = slices.DeleteFunc(found, func(t TagView) bool { return !slices.Contains(fits.IDs, t.ID) })
 	} else {
 		m.Tags = slices.DeleteFunc(found, func(t TagView) bool {

@@ -47,7 +47,7 @@ func TestMatchNumber(t *testing.T) {
 		{"3.5C", "104,22155", em, tagging.DecideOne}, {"3.5B", "003.22155", em, tagging.DecideOne}, {"3.5A", "015.22155", em, tagging.DecideOne},
 		{"5.5", "00872.22155", em, tagging.DecideOne}, {"13D", "0064481678987", em, tagging.DecideOne}, {"unique hex", "F0C0166AD1", em, tagging.DecideOne},
 		{"ZK", "15001200010606101301", em, tagging.DecideOne}, {"card print", "0057169547 104,22155", em, tagging.DecideOne},
-		{"five digits", "22155", em, tagging.DecideConfirm},
+		{"five digits", "22155", em, tagging.DecideConfirm}, {"halves that disagree", "0057169547 104,22156", em, tagging.DecideConfirm},
 		{"UID", "DD:17:38:0A", short, tagging.DecideOne}, {"UID turned", "0a3817dd", short, tagging.DecideOne}, {"UID decimal", "3709286410", short, tagging.DecideOne},
 		{"UID with check", "DD17380AF8", short, tagging.DecideOne},
 		{"7 bytes turned", "8086117C3BA204", long, tagging.DecideOne}, {"17D", "01304276275136128", long, tagging.DecideOne},

@@ -179,7 +179,7 @@ func (p *Portal) readInGroup(r *edge.Request, group []asset.TagView, number, hin
 	n := p.names(r)
 	fit := fitting(group, m)
 	for _, t := range fit {
-		if t.ID == confirmed || len(fit) == 1 && sure(m) {
+		if t.ID == confirmed || len(fit) == 1 && m.Decision == tagging.DecideOne {
 			row, err := n.tag(t)
 			return groupReading{code: t.ID, said: said{Key: "portal.find.there", Good: true, Read: number, Number: row.Number, Holder: row.Holder}}, err
 		}

@@ -54,9 +54,6 @@ func (p *Portal) lostByNumber(r *edge.Request, page lostPage) error {
 		return err
 	}
 	page.How, page.More, page.Remarks = string(m.Decision), m.More, remarks(m.Reading)
-	if m.Decision == tagging.DecideOne && !sure(m) {
-		page.How = string(tagging.DecideConfirm)
-	}
 	if page.Found, err = p.names(r).tags(m.Tags); err != nil {
 		return err
 	}
@@ -65,11 +62,6 @@ func (p *Portal) lostByNumber(r *edge.Request, page lostPage) error {
 		return p.views.lost.render(r, http.StatusUnprocessableEntity, page)
 	}
 	return p.showFound(r, page)
-}
-
-// sure reports whether a number names one tag beyond doubt. Two numbers printed on one card that disagree are a slip of the pen in either.
-func sure(m asset.NumberMatch) bool {
-	return m.Decision == tagging.DecideOne && !m.Reading.Has(tagging.FlagInconsistent)
 }
 
 func (p *Portal) lostByHolder(r *edge.Request, page lostPage) error {

@@ -263,7 +263,7 @@ func (p *Portal) tagNamed(r *edge.Request, number, hint string) (id, refused str
 	switch {
 	case err != nil:
 		return "", "", err
-	case sure(m):
+	case m.Decision == tagging.DecideOne:
 		return m.Tags[0].ID, "", nil
 	case m.Decision == tagging.DecideNone:
 		return "", "portal.tag.replace_unknown", nil
