@@ -19,13 +19,18 @@ import (
 type NumberMatch struct {
 	Reading  tagging.Reading
 	Decision tagging.Decision
-	// Tags are those that fit, in the order of ids, at most [MaxMatches]; More says that there are others.
+	// Tags are those that fit, in the order of ids, at most [MaxMatches] or [MaxWeakMatches]; More says that there are others.
 	Tags []TagView
 	More bool
 }
 
-// MaxMatches is the most tags that a match lists.
-const MaxMatches = 20
+const (
+	// MaxMatches is the most tags that a match lists.
+	MaxMatches = 20
+	// MaxWeakMatches is the same for a number that shows 16 bits alone, such as the five last digits: among a million tags some fifteen
+	// have them, and whoever knows more digits is helped better by typing them.
+	MaxWeakMatches = 3
+)
 
 // maxMatchReads bounds the documents that one match reads, those that the viewer may not see counted (SEC-49).
 const maxMatchReads = 1000
@@ -173,12 +178,15 @@ func (s *Service) matchOwn(ctx context.Context, v identity.Viewer, kind TagKind,
 func (s *Service) match(ctx context.Context, v identity.Viewer, in search, r tagging.Reading) (NumberMatch, error) {
 	if in.most == 0 {
 		in.most = MaxMatches
+		if r.Has(tagging.FlagWeak) {
+			in.most = MaxWeakMatches
+		}
 	}
 	var living, gone []TagView
 	seen := map[string]bool{}
 	more, read := false, 0
 	for _, key := range in.keys(r) {
-		q := store.Query{Index: "key", Eq: []any{key}, Limit: min(in.most+1, store.MaxPage)}
+		q := store.Query{Index: "key", Eq: []any{key}, Limit: min(in.most, store.MaxPage)}
 		for !more {
 			items, next, err := s.tags.Find(ctx, q)
 			if err != nil {
@@ -201,8 +209,9 @@ func (s *Service) match(ctx context.Context, v identity.Viewer, in search, r tag
 					living = append(living, view)
 				}
 			}
+			// A full list with a next page has more; a longer one, which several keys filled, too.
 			read += len(items)
-			more = len(living) > in.most || read >= maxMatchReads
+			more = len(living) > in.most || next != "" && len(living) == in.most || read >= maxMatchReads
 			if q.After = next; next == "" {
 				break
 			}

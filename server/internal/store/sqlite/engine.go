@@ -66,15 +66,14 @@ func Defaults(dir string) Options {
 
 // Engine is an open database. It implements [store.Engine].
 type Engine struct {
-	opt      Options
-	log      *slog.Logger
-	lock     *os.File
-	tables   atomic.Pointer[map[string]*table]
-	readers  chan *reader
-	nReaders int
-	w        *writer
-	docs     *docCache  // nil without a cache
-	pages    *pageCache // nil without a cache
+	opt     Options
+	log     *slog.Logger
+	lock    *os.File
+	tables  atomic.Pointer[map[string]*table]
+	readers *readerPool
+	w       *writer
+	docs    *docCache  // nil without a cache
+	pages   *pageCache // nil without a cache
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -130,15 +129,15 @@ func openGrouped(ctx context.Context, opt Options, group int) (_ *Engine, err er
 	if err := claimFile(conn); err != nil {
 		return nil, err
 	}
-	e.readers = make(chan *reader, opt.Readers)
+	e.readers = newReaderPool(opt.Readers)
 	for range opt.Readers {
 		r, err := newReader(path, opt.MMap)
 		if err != nil {
 			_ = e.closeReaders()
 			return nil, err
 		}
-		e.readers <- r
-		e.nReaders++
+		e.readers.put(r)
+		e.readers.all++
 	}
 	e.w = newWriter(e, conn, group)
 	go e.w.run()

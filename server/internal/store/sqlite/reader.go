@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/tagwerk/tagwerk/server/internal/store"
 	"zombiezen.com/go/sqlite"
@@ -27,12 +28,40 @@ func newReader(path string, mmap int64) (*reader, error) {
 	return r, nil
 }
 
+// readerPool lends the connection that came back last: the pages that it holds are those that the next read most likely needs. In
+// turns, each read of a caller would find another connection that has to fetch them anew.
+type readerPool struct {
+	free chan struct{} // one for each idle connection
+	mu   sync.Mutex
+	idle []*reader
+	all  int
+}
+
+func newReaderPool(most int) *readerPool { return &readerPool{free: make(chan struct{}, most)} }
+
+// put gives a connection back, or a new one in.
+func (p *readerPool) put(r *reader) {
+	p.mu.Lock()
+	p.idle = append(p.idle, r)
+	p.mu.Unlock()
+	p.free <- struct{}{}
+}
+
+// take is for who received from free.
+func (p *readerPool) take() *reader {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	return r
+}
+
 // closeReaders waits for running reads and closes their connections.
 func (e *Engine) closeReaders() error {
 	var errs []error
-	for range e.nReaders {
-		r := <-e.readers
-		errs = append(errs, r.conn.Close())
+	for range e.readers.all {
+		<-e.readers.free
+		errs = append(errs, e.readers.take().conn.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -48,13 +77,14 @@ func (e *Engine) read(ctx context.Context, snapshot bool, f func(*sqlite.Conn) e
 	}
 	var r *reader
 	select {
-	case r = <-e.readers:
+	case <-e.readers.free:
+		r = e.readers.take()
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-e.closing:
 		return store.ErrClosed
 	}
-	defer func() { e.readers <- r }()
+	defer e.readers.put(r)
 	if ctx.Done() != nil {
 		done := r.done
 		stop := context.AfterFunc(ctx, func() { close(done) })
