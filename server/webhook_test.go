@@ -77,7 +77,7 @@ func (w *world) keyFob(number string, last asset.Day) *asset.Tag {
 
 func TestWebhook(t *testing.T) {
 	w := newWorld(t, func(c *server.Config, _ *server.Runtime) { c.Connectors = "127.0.0.0/8" })
-	g, _ := w.gate()
+	g, door := w.gate()
 	t.Run("X-9 the served installation tells a door controller of a block within seconds", func(t *testing.T) {
 		tag := w.keyFob("04A1B2C3D4E5F6", "")
 		if _, err := w.app.Desk.BlockTags(t.Context(), w.viewer("dispo@"), desk.BlockOrder{Tags: []string{tag.ID}, Reason: "verloren"}); err != nil {
@@ -86,6 +86,12 @@ func TestWebhook(t *testing.T) {
 		begin := time.Now()
 		eventually(t, "the controller hears of it", func() bool { return g.last(tag.ID) == string(asset.TagBlocked) })
 		t.Logf("told after %v", time.Since(begin))
+		eventually(t, "staff see that it was sent, before the controller asks for its list", func() bool {
+			states, err := w.app.Assets.ProofOf(t.Context(), w.viewer("dispo@"), tag.ID)
+			return err == nil && slices.ContainsFunc(states, func(s asset.DoorState) bool {
+				return s.Controller.ID == door.ID && s.Step == asset.DoorSent && !s.Sent.Before(begin.Add(-time.Second))
+			})
+		})
 	})
 	t.Run("X-5 a fob whose last day is over is blocked and the controller told", func(t *testing.T) {
 		tag := w.keyFob("04A1B2C3D4E7F8", asset.Day(time.Now().UTC().Format(time.DateOnly)))

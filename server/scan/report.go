@@ -78,7 +78,10 @@ func (s *Sightings) Report(ctx context.Context, v identity.Viewer, events []Even
 			return nil, err
 		}
 	}
-	return out, r.store(ctx)
+	if err := r.store(ctx); err != nil {
+		return nil, err
+	}
+	return out, s.assets.NoteHeard(ctx, v)
 }
 
 // report is one report while it is worked on.

@@ -11,13 +11,17 @@ import (
 	"github.com/tagwerk/tagwerk/server/asset"
 	"github.com/tagwerk/tagwerk/server/identity"
 	"github.com/tagwerk/tagwerk/server/internal/store"
+	"github.com/tagwerk/tagwerk/server/locale"
 	"github.com/tagwerk/tagwerk/server/scan"
 	"github.com/tagwerk/tagwerk/tagging"
 )
 
-// door is a controller of nord.
-func (w *world) door(id, customer string) identity.Viewer {
-	return identity.Viewer{Kind: identity.DoorController, User: id, Provider: w.nord.Provider, Customer: customer}
+// door makes a controller of nord.
+func (w *world) door(name, customer string) identity.Viewer {
+	w.t.Helper()
+	c, _, err := w.people.AddController(w.t.Context(), w.nord, identity.NewController{Name: name, Customer: customer})
+	must(w.t, c, err)
+	return identity.Viewer{Kind: identity.DoorController, User: c.ID, Name: c.Name, Provider: c.Provider, Customer: c.Customer}
 }
 
 func (w *world) report(door identity.Viewer, events ...scan.Event) []string {
@@ -83,7 +87,7 @@ func TestReport(t *testing.T) {
 				t.Errorf("%d sightings before, %d after", times(before), times(after))
 			}
 			if recorded && !slices.ContainsFunc(after, func(x scan.Sighting) bool {
-				return string(x.Kind) == c.want && x.Tag == c.tag && x.Reader == "north" && x.Place == "Haupteingang" && x.Source == "controller" &&
+				return string(x.Kind) == c.want && x.Tag == c.tag && x.Reader == door.User && x.Place == "Haupteingang" && x.Source == "controller" &&
 					(x.Number != "") == (c.want == "unknown") && !x.At.After(now) && !slices.Contains([]string{theirs.ID}, x.Tag)
 			}) {
 				t.Errorf("%+v", after)
@@ -96,7 +100,9 @@ func TestReport(t *testing.T) {
 		}
 	})
 	t.Run("SEC-10 a controller of one customer knows the tags of that one", func(t *testing.T) {
-		if got := w.report(w.door("theirs", "other"), event("2A00A1B2CB", now), event("0F0368568B", now)); !slices.Equal(got, []string{"unknown", "unknown"}) {
+		other, err := w.people.PutCustomer(t.Context(), identity.Customer{Name: "Speicher", Providers: []string{w.nord.Provider}, Locale: locale.German})
+		must(t, other, err)
+		if got := w.report(w.door("theirs", other.ID), event("2A00A1B2CB", now), event("0F0368568B", now)); !slices.Equal(got, []string{"unknown", "unknown"}) {
 			t.Errorf("%v", got)
 		}
 		if got := w.report(w.door("ours", w.lars.Customer), event("2A00A1B2CB", now), event("0F0368568B", now)); !slices.Equal(got, []string{"blocked", "noted"}) {
@@ -127,6 +133,16 @@ func TestReport(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestReportIsSignOfLife(t *testing.T) {
+	w := newWorld(t)
+	door := w.door("north", "")
+	w.report(door, scan.Event{ID: "1", Number: "0F0368568B", At: w.clock})
+	list, err := w.assets.Doors(t.Context(), w.nord)
+	if must(t, list, err); len(list) != 1 || !list[0].Door.Heard.Equal(w.clock) {
+		t.Errorf("X-9 a controller that reports events counts as silent: %+v", list)
+	}
 }
 
 func TestReportRepeated(t *testing.T) {

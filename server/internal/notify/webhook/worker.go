@@ -74,8 +74,7 @@ func (w *Worker) deliver(ctx context.Context, id string) error {
 	to := receivers(claim.Notices)
 	for _, id := range to {
 		go func() {
-			outcomes, err := w.tell(sending, claim, id)
-			told <- telling{id, outcomes, err}
+			told <- w.tell(sending, claim, id)
 		}()
 	}
 	var failures error
@@ -94,6 +93,8 @@ func (w *Worker) deliver(ctx context.Context, id string) error {
 type telling struct {
 	to       string
 	outcomes []outbox.Outcome
+	version  int64      // of the list that the controller has taken an event of; 0 for none
+	at       store.Time // when it did
 	err      error
 }
 
@@ -123,7 +124,14 @@ func (w *Worker) settle(ctx context.Context, claim *outbox.Claim[asset.Tag], som
 	// What was sent is written down even while stopping, or it would be sent again after the restart.
 	noting, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	return w.Assets.TagOutbox().Settle(noting, claim.For(to...), outcomes, func(t *asset.Tag) { w.hasten(&t.Box, outcomes) })
+	return w.Assets.TagOutbox().Settle(noting, claim.For(to...), outcomes, func(tag *asset.Tag) {
+		w.hasten(&tag.Box, outcomes)
+		for _, t := range some {
+			if t.version > 0 {
+				tag.NoteSent(t.to, t.version, t.at)
+			}
+		}
+	})
 }
 
 // receivers are those whom notices are for, each once.
@@ -137,8 +145,10 @@ func receivers(list []outbox.Notice) (to []string) {
 }
 
 // tell posts the claimed notices for one controller. One that has to wait holds back those after it, so that a controller never hears of
-// a reactivation before the block. It returns an error if the store fails or ctx ends; notices without an outcome were not tried.
-func (w *Worker) tell(ctx context.Context, claim *outbox.Claim[asset.Tag], to string) (outcomes []outbox.Outcome, err error) {
+// a reactivation before the block. Its error is of the store or of ctx; notices without an outcome were
+// not tried.
+func (w *Worker) tell(ctx context.Context, claim *outbox.Claim[asset.Tag], to string) telling {
+	t := telling{to: to}
 	now := w.Now()
 	var after time.Time // when the one that holds back the others is tried again
 	for _, n := range claim.Doc.Notices {
@@ -152,19 +162,23 @@ func (w *Worker) tell(ctx context.Context, claim *outbox.Claim[asset.Tag], to st
 		case !claimed:
 			after = now.Add(glance)
 		case !after.IsZero():
-			outcomes = append(outcomes, outbox.Outcome{Notice: n.ID, Held: true, Next: after, Trouble: n.Trouble})
+			t.outcomes = append(t.outcomes, outbox.Outcome{Notice: n.ID, Held: true, Next: after, Trouble: n.Trouble})
 		default:
-			out, err := w.try(ctx, claim.Doc, n)
+			out, version, err := w.try(ctx, claim.Doc, n)
 			if err != nil {
-				return outcomes, err
+				t.err = err
+				return t
 			}
-			outcomes = append(outcomes, out)
+			if version > 0 {
+				t.version, t.at = version, store.At(w.Now())
+			}
+			t.outcomes = append(t.outcomes, out)
 			if !out.Done && out.Next != outbox.GivenUp.Time {
 				after = out.Next
 			}
 		}
 	}
-	return outcomes, nil
+	return t
 }
 
 // hasten makes a notice due that waits for long, if another one to the same controller waits behind it since now: the order stays, and
@@ -186,33 +200,34 @@ func (w *Worker) hasten(b *outbox.Box, outcomes []outbox.Outcome) {
 	}
 }
 
-// try posts one notice, if its controller still is to know of the tag (SEC-21).
-func (w *Worker) try(ctx context.Context, t *asset.Tag, n outbox.Notice) (outbox.Outcome, error) {
+// try posts one notice, if its controller still is to know of the tag (SEC-21). version is that of the list which the controller took, 0 if
+// it took nothing.
+func (w *Worker) try(ctx context.Context, t *asset.Tag, n outbox.Notice) (out outbox.Outcome, version int64, err error) {
 	done := outbox.Outcome{Notice: n.ID, Done: true}
 	c, err := w.People.ActiveController(ctx, n.To)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (c.Webhook == "" || !c.Covers(t.Provider, t.Customer)) {
-		return done, nil
+		return done, 0, nil
 	}
 	if err != nil {
-		return done, err
+		return done, 0, err
 	}
 	now := w.Now()
 	if now.Sub(n.At.Time) > outbox.Life {
 		w.Logger.Warn("webhook given up", "controller", c.ID, "event", n.Event, "tries", n.Tries)
 		w.note(ctx, c.ID, GivenUp)
-		return outbox.Outcome{Notice: n.ID, Next: outbox.GivenUp.Time, Trouble: GivenUp}, nil
+		return outbox.Outcome{Notice: n.ID, Next: outbox.GivenUp.Time, Trouble: GivenUp}, 0, nil
 	}
 	leave, quiet := w.doors.enter(ctx, c.ID, now)
 	if leave == nil {
-		return outbox.Outcome{Notice: n.ID, Held: true, Next: quiet, Trouble: n.Trouble}, ctx.Err()
+		return outbox.Outcome{Notice: n.ID, Held: true, Next: quiet, Trouble: n.Trouble}, 0, ctx.Err()
 	}
 	defer leave()
-	body, err := w.body(ctx, c, t, n)
+	body, version, err := w.body(ctx, c, t, n)
 	if errors.Is(err, asset.ErrNotFound) {
-		return done, nil
+		return done, 0, nil
 	}
 	if err != nil {
-		return done, err
+		return done, 0, err
 	}
 	answer := Answer{Verdict: Retry, Trouble: NoSecret}
 	secrets, err := w.People.SigningSecrets(c)
@@ -220,27 +235,31 @@ func (w *Worker) try(ctx context.Context, t *asset.Tag, n outbox.Notice) (outbox
 		answer = w.Sender.Post(ctx, c.Webhook, Message{ID: n.ID, At: now, Body: body, Secrets: secrets})
 	}
 	if err := ctx.Err(); err != nil && answer.Verdict == Retry {
-		return done, err // stopped: nothing is known of the receiver
+		return done, 0, err // stopped: nothing is known of the receiver
 	}
-	return w.judge(ctx, c, n, answer)
+	if answer.Verdict != Delivered {
+		version = 0
+	}
+	out, err = w.judge(ctx, c, n, answer)
+	return out, version, err
 }
 
 // body is what a controller is told. Its data are the tag as it stands now, so that whoever goes by them is right at once, also when
-// an old event arrives late; type and timestamp are those of the event.
-func (w *Worker) body(ctx context.Context, c identity.Controller, t *asset.Tag, n outbox.Notice) ([]byte, error) {
+// an old event arrives late; type and timestamp are those of the event. version is that of the tag's entry.
+func (w *Worker) body(ctx context.Context, c identity.Controller, t *asset.Tag, n outbox.Notice) (body []byte, version int64, err error) {
 	entry, err := w.Assets.EntryFor(ctx, c.ID, t.ID)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	e := Event{Type: string(n.Event), Timestamp: n.At.UTC(), Data: Data{Tag: entry.Tag, Blocked: entry.Blocked,
 		Readings: append([]string{}, entry.Readings...), ChangedAt: entry.Changed.UTC(), Version: entry.Version}}
-	body, err := json.Marshal(e)
+	body, err = json.Marshal(e)
 	if err == nil && len(body) >= maxPayload {
 		// Without readings the receiver has to ask for the list, which has no such bound.
 		e.Data.Readings = []string{}
 		body, err = json.Marshal(e)
 	}
-	return body, err
+	return body, entry.Version, err
 }
 
 // Event is the body of a webhook: type "tag.blocked" or "tag.reactivated".
