@@ -2,7 +2,6 @@ package table
 
 import (
 	"bufio"
-	"encoding/csv"
 	"io"
 	"regexp"
 	"strings"
@@ -11,41 +10,48 @@ import (
 // Writer writes a table for spreadsheets: UTF-8 with a byte order mark, semicolons, CRLF, which German and Swedish ones open by a
 // double click (standards.md section 5). Cells that they could take for a formula are guarded (SEC-69).
 type Writer struct {
-	csv    *csv.Writer
-	marked bool
-	mark   *bufio.Writer
+	out *bufio.Writer
+	err error
+	// begun is set once the byte order mark is written.
+	begun bool
 }
 
 // NewWriter returns a Writer to w; end it with Flush.
-func NewWriter(w io.Writer) *Writer {
-	b := bufio.NewWriter(w)
-	c := csv.NewWriter(b)
-	c.Comma, c.UseCRLF = ';', true
-	return &Writer{csv: c, mark: b}
+func NewWriter(w io.Writer) *Writer { return &Writer{out: bufio.NewWriter(w)} }
+
+// Write adds a line. Of errors the first one stays.
+func (w *Writer) Write(cells ...string) error {
+	line := ""
+	if !w.begun {
+		line, w.begun = "\ufeff", true
+	}
+	for i, c := range cells {
+		if i > 0 {
+			line += ";"
+		}
+		line += quoted(Guard(c), len(cells) == 1)
+	}
+	if w.err == nil {
+		_, w.err = w.out.WriteString(line + "\r\n")
+	}
+	return w.err
 }
 
-// Write adds a line.
-func (w *Writer) Write(cells ...string) error {
-	if !w.marked {
-		if _, err := w.mark.WriteString("\ufeff"); err != nil {
-			return err
-		}
-		w.marked = true
+// quoted is a cell in quotation marks if it needs them (RFC 4180). Those with another separator in it do as well: readers like [Read] find
+// out the separator by what the first line has most of.
+func quoted(cell string, alone bool) string {
+	if cell == "" && alone || cell == `\.` || strings.HasPrefix(cell, " ") || strings.ContainsAny(cell, ";,\t\"\r\n") {
+		return `"` + strings.NewReplacer(`"`, `""`, "\n", "\r\n").Replace(cell) + `"`
 	}
-	out := make([]string, len(cells))
-	for i, c := range cells {
-		out[i] = Guard(c)
-	}
-	return w.csv.Write(out)
+	return cell
 }
 
 // Flush writes what is buffered, and returns the first error.
 func (w *Writer) Flush() error {
-	w.csv.Flush()
-	if err := w.csv.Error(); err != nil {
-		return err
+	if w.err == nil {
+		w.err = w.out.Flush()
 	}
-	return w.mark.Flush()
+	return w.err
 }
 
 // plainNumber is a number or a phone number, which no spreadsheet computes.
