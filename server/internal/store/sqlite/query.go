@@ -273,9 +273,12 @@ func (e *Engine) find(ctx context.Context, t *table, p store.Plan) (store.Page, 
 	if len(docs) > p.Limit {
 		page.Docs = docs[:p.Limit:p.Limit]
 		last := page.Docs[p.Limit-1]
-		keys, err := t.layout.Keys(last.ID, last.Body)
-		if err != nil {
-			return store.Page{}, err
+		var keys store.Keys
+		if len(p.Rest()) > 0 {
+			// Else the order is that of ids alone, and reading the document for its keys would cost as much as finding it.
+			if keys, err = t.layout.Keys(last.ID, last.Body); err != nil {
+				return store.Page{}, err
+			}
 		}
 		if page.Next, err = p.Cursor(last.ID, keys); err != nil {
 			return store.Page{}, err
