@@ -173,28 +173,19 @@ func (a *api) controllers() {
 // controller answers a controller as it is now.
 func (a *api) controller(ctx context.Context, id string) (*Out[ControllerDetail], error) {
 	v := edge.ViewerFrom(ctx)
-	if _, err := a.People.Controller(ctx, v, id); err != nil {
-		return nil, err
-	}
-	doors, err := a.Assets.Doors(ctx, v)
+	door, err := a.Assets.Door(ctx, v, id)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range doors {
-		if d.Controller.ID != id {
-			continue
-		}
-		tags, err := a.Assets.WaitingTags(ctx, v, id)
-		if err != nil {
-			return nil, err
-		}
-		out := ControllerDetail{Controller: controllerWith(d), WaitingTags: make([]TagRecord, len(tags))}
-		for i, t := range tags {
-			out.WaitingTags[i] = recordFor(v)(asset.TagView{Tag: t, May: allTagRights})
-		}
-		return &Out[ControllerDetail]{out}, nil
+	tags, err := a.Assets.WaitingTags(ctx, v, id)
+	if err != nil {
+		return nil, err
 	}
-	return nil, asset.ErrNotFound
+	out := ControllerDetail{Controller: controllerWith(door), WaitingTags: make([]TagRecord, len(tags))}
+	for i, t := range tags {
+		out.WaitingTags[i] = recordFor(v)(asset.TagView{Tag: t, May: allTagRights})
+	}
+	return &Out[ControllerDetail]{out}, nil
 }
 
 func controllerOf(c identity.Controller) Controller {

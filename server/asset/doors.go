@@ -101,20 +101,43 @@ func (s *Service) Doors(ctx context.Context, v identity.Viewer) ([]DoorProgress,
 	}
 	list := make([]DoorProgress, len(controllers))
 	for i, c := range controllers {
-		p := &list[i]
-		p.Controller, p.Version = c, head
-		if p.Door, err = s.door(ctx, c); err != nil {
+		if list[i], err = s.progress(ctx, c, head); err != nil {
 			return nil, err
 		}
-		if p.Waiting, err = s.countWaiting(ctx, c, p.Door, head); err != nil {
-			return nil, err
-		}
-		p.Silent = !c.Manual && s.now().Sub(latest(p.Door.Heard, c.Created).Time) >= SilentAfter
 	}
 	slices.SortStableFunc(list, func(a, b DoorProgress) int {
 		return cmp.Or(falseLast(a.Behind(), b.Behind()), falseLast(a.Silent, b.Silent), cmp.Compare(a.Controller.Name, b.Controller.Name))
 	})
 	return list, nil
+}
+
+// Door is how far one active controller of the viewer's provider is, to its staff; else ErrNotFound.
+func (s *Service) Door(ctx context.Context, v identity.Viewer, id string) (DoorProgress, error) {
+	c, err := s.staffController(ctx, v, id)
+	if err == nil && !c.Active {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return DoorProgress{}, err
+	}
+	head, err := s.sequence(ctx, c.Provider)
+	if err != nil {
+		return DoorProgress{}, err
+	}
+	return s.progress(ctx, c, head)
+}
+
+// progress is how far a controller is on the list up to head.
+func (s *Service) progress(ctx context.Context, c identity.Controller, head int64) (p DoorProgress, err error) {
+	p.Controller, p.Version = c, head
+	if p.Door, err = s.door(ctx, c); err != nil {
+		return DoorProgress{}, err
+	}
+	if p.Waiting, err = s.countWaiting(ctx, c, p.Door, head); err != nil {
+		return DoorProgress{}, err
+	}
+	p.Silent = !c.Manual && s.now().Sub(latest(p.Door.Heard, c.Created).Time) >= SilentAfter
+	return p, nil
 }
 
 func falseLast(a, b bool) int {

@@ -275,6 +275,18 @@ func TestDoors(t *testing.T) {
 	w.ack(readyV, w.list(readyV, 0).Version)
 	w.list(behindV, 0)
 
+	t.Run("X-9 one controller is told as the list tells it, SEC-16 to staff of its provider alone", func(t *testing.T) {
+		doors, err := w.Doors(ctx, w.staff)
+		for _, want := range must(t, doors, err) {
+			got, err := w.Door(ctx, w.staff, want.Controller.ID)
+			if err != nil || got.Waiting != want.Waiting || got.Silent != want.Silent || got.Version != want.Version || got.Door.Acked != want.Door.Acked {
+				t.Errorf("%+v, want %+v, %v", got, want, err)
+			}
+			if _, err := w.Door(ctx, staffOf("syd"), want.Controller.ID); !errors.Is(err, asset.ErrNotFound) {
+				t.Errorf("staff of another provider get %v", err)
+			}
+		}
+	})
 	t.Run("X-9 controllers that are not up to date come first, then those that are silent", func(t *testing.T) {
 		doors, err := w.Doors(ctx, w.staff)
 		var got []string

@@ -59,15 +59,13 @@ func (p *Portal) showController(r *edge.Request, status int, page controllerPage
 	if err != nil {
 		return err
 	}
-	doors, err := p.opt.Assets.Doors(ctx, v)
+	if !c.Active {
+		return errNoPage
+	}
+	door, err := p.opt.Assets.Door(ctx, v, c.ID)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(doors, func(d asset.DoorProgress) bool { return d.Controller.ID == c.ID })
-	if at < 0 {
-		return errNoPage // it was deactivated
-	}
-	door := doors[at]
 	if page.controllerRow, err = p.controllerRow(p.names(r), door); err != nil {
 		return err
 	}
